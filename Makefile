@@ -1,0 +1,29 @@
+# Everything a newcomer needs: `make report` and `make test` set up what is missing, then do their job.
+PYTHON := .venv/bin/python
+R_REFERENCE := $(shell find r_reference -type f)
+
+.PHONY: setup report test deep bench
+
+# Asked for by name, set-up also tries again what could not be installed before.
+setup:
+	scripts/setup.sh python r
+
+.venv/.ready: scripts/setup.sh pyproject.toml
+	scripts/setup.sh python
+
+.r-library/.ready: scripts/setup.sh $(R_REFERENCE) | .venv/.ready
+	scripts/setup.sh r
+
+# A finished report is made anew; one that was cut goes on where it stopped.
+report: .venv/.ready .r-library/.ready
+	@if [ -e report/results.json ]; then rm -rf report; fi
+	.venv/bin/lmmbridge validate --out report
+
+test: .venv/.ready .r-library/.ready
+	$(PYTHON) -m pytest
+
+deep: .venv/.ready .r-library/.ready
+	$(PYTHON) -m pytest --hypothesis-profile=deep
+
+bench: .venv/.ready .r-library/.ready
+	$(PYTHON) -m pytest --override-ini addopts= -s tests/benchmarks

@@ -1,0 +1,283 @@
+"""What people hand over: labelled or plain data, checked and aligned by individual, every repair counted.
+
+A phenotype that is missing (NaN) is left out and said; individuals that are not in every input are left out and said;
+everything else that does not fit is refused with one sentence.
+"""
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lmmbridge.errors import InputError
+
+#: Largest |K − K'| relative to max |K| that passes for rounding (files with 8 digits); half the sum is then used.
+ASYMMETRY = 1e-8
+#: A column of X is dependent when the part of it outside the other columns is below this, relative to its norm.
+DEPENDENT = 1e-10
+#: An eigenvalue of K below −this × the largest is refused: files written with 5 digits stay within it.
+NEGATIVE_EIGENVALUE = 1e-5
+
+
+@dataclass(frozen=True)
+class Data:
+    """Complete, aligned data for phenotypes that share one pattern of missing values.
+
+    Attributes
+    ----------
+    ids : tuple of str, length n
+    phenotypes : tuple of str, length m
+    positions : tuple of int, length m
+        Which columns of the phenotypes handed over these are.
+    columns : tuple of str, length p
+        Names of the columns of X.
+    Y : ndarray, shape (n, m)
+    X : ndarray, shape (n, p)
+        Intercept included.
+    K : ndarray, shape (n, n)
+        Exactly symmetric.
+    weights : ndarray, shape (n,), or None
+    notes : tuple of str
+        What was repaired, with counts.
+    """
+
+    ids: tuple[str, ...]
+    phenotypes: tuple[str, ...]
+    positions: tuple[int, ...]
+    columns: tuple[str, ...]
+    Y: np.ndarray
+    X: np.ndarray
+    K: np.ndarray
+    weights: np.ndarray | None
+    notes: tuple[str, ...]
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of IDs, names and numbers: the same hash is the same problem, to the bit."""
+        digest = hashlib.sha256(repr((self.ids, self.phenotypes, self.columns)).encode())
+        for array in (self.Y, self.X, self.K, self.weights):
+            digest.update(b"absent" if array is None else np.ascontiguousarray(array, dtype="<f8").tobytes())
+        return digest.hexdigest()
+
+
+def prepare(pheno: Any, kinship: Any, covar: Any = None, weights: Any = None) -> list[Data]:
+    """Check and align the inputs of a fit; phenotypes are batched by their pattern of missing values.
+
+    Parameters
+    ----------
+    pheno : array or Series, length n, or array or DataFrame, shape (n, m)
+        NaN is missing.
+    kinship : array or DataFrame, shape (n, n)
+    covar : array, Series or DataFrame, n rows, optional
+        An intercept is put in front unless the columns already span the constant.
+    weights : array or Series, length n, optional
+        Positive, 1/variance.
+
+    Returns
+    -------
+    list of Data
+        In the order in which the patterns first occur. pandas objects are aligned by their index (as text); an array
+        is taken to be in the order of `pheno`.
+
+    Raises
+    ------
+    InputError
+    """
+    pheno = _frame(pheno, "pheno", None)
+    order = pheno.index
+    kinship = _kinship_frame(kinship, order)
+    covar = None if covar is None else _frame(covar, "covar", order)
+    weights = None if weights is None else _frame(weights, "weights", order)
+    if weights is not None and weights.shape[1] != 1:
+        raise InputError(f"weights has {weights.shape[1]} columns: give one column, 1/variance of each individual")
+
+    parts = {"pheno": pheno, "kinship": kinship, "covar": covar, "weights": weights}
+    parts = {name: frame for name, frame in parts.items() if frame is not None}
+    ids, notes = _common_ids(parts)
+    Y = _numbers(pheno.loc[ids], "pheno", missing=True)
+    K = _numbers(kinship.loc[ids, ids], "kinship")
+    C = None if covar is None else _numbers(covar.loc[ids], "covar")
+    w = None if weights is None else _numbers(weights.loc[ids], "weights")[:, 0]
+    if w is not None and np.any(w <= 0.0):
+        worst = int(np.argmin(w))
+        raise InputError(f"weights: {w[worst]:g} for individual '{ids[worst]}'; weights are 1/variance and must be "
+                         "positive")
+    K = _symmetric(K, ids)
+    X, columns = _design(C, len(ids), () if covar is None else tuple(covar.columns))
+    return _batches(ids, tuple(pheno.columns), columns, Y, X, K, w, notes)
+
+
+def _frame(values: Any, name: str, order: pd.Index | None) -> pd.DataFrame:
+    """Any accepted input as a DataFrame with unique text IDs and text column names."""
+    if isinstance(values, pd.Series):
+        frame = values.to_frame(name if values.name is None else str(values.name))
+    elif isinstance(values, pd.DataFrame):
+        frame = values.copy()
+    else:
+        array = np.asarray(values)
+        if array.ndim == 1:
+            array = array[:, None]
+        if array.ndim != 2:
+            raise InputError(f"{name} has {array.ndim} dimensions: give a vector or a matrix with individuals in rows")
+        names = [name] if array.shape[1] == 1 else [f"{name}{j + 1}" for j in range(array.shape[1])]
+        frame = pd.DataFrame(array, columns=names)
+        if order is not None and len(frame) != len(order):
+            raise InputError(f"{name} has {len(frame)} rows and pheno has {len(order)}: without IDs they must be as many")
+        frame.index = pd.RangeIndex(1, len(frame) + 1) if order is None else order
+    if frame.shape[0] == 0 or frame.shape[1] == 0:
+        raise InputError(f"{name} is empty: {frame.shape[0]} rows, {frame.shape[1]} columns")
+    frame.columns = [str(column) for column in frame.columns]
+    if frame.columns.has_duplicates:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise InputError(f"{name}: column '{twice}' occurs more than once; give every column its own name")
+    frame.index = pd.Index([str(individual) for individual in frame.index])
+    if frame.index.has_duplicates:
+        twice = frame.index[frame.index.duplicated()][0]
+        raise InputError(f"{name}: individual '{twice}' occurs more than once; give every individual one row")
+    return frame
+
+
+def _kinship_frame(kinship: Any, order: pd.Index) -> pd.DataFrame:
+    frame = _frame(kinship, "kinship", order)
+    if frame.shape[0] != frame.shape[1]:
+        raise InputError(f"kinship has {frame.shape[0]} rows and {frame.shape[1]} columns: it must be square")
+    if not isinstance(kinship, pd.DataFrame):
+        frame.columns = frame.index
+    if set(frame.columns) != set(frame.index):
+        odd = sorted(set(frame.columns) ^ set(frame.index))[0]
+        raise InputError(f"kinship: individual '{odd}' names a row or a column but not both; rows and columns must be "
+                         "the same individuals")
+    return frame[frame.index]
+
+
+def _common_ids(parts: dict[str, pd.DataFrame]) -> tuple[list[str], list[str]]:
+    """IDs in every part, in the order of pheno, and a note for each part about those left out."""
+    common = [i for i in parts["pheno"].index if all(i in frame.index for frame in parts.values())]
+    if not common:
+        raise InputError("no individual is in all of " + ", ".join(parts) + ": check that the IDs are written alike")
+    notes, kept = [], set(common)
+    for name, frame in parts.items():
+        alone = [i for i in frame.index if i not in kept]
+        if alone:
+            notes.append(f"{len(alone)} individuals of {name} are not in every input and were left out "
+                         f"({_some(alone)})")
+    return common, notes
+
+
+def _numbers(frame: pd.DataFrame, name: str, missing: bool = False) -> np.ndarray:
+    """The frame as float64; refuses text, infinities, and NaN unless it stands for a missing value."""
+    columns = []
+    for column in frame.columns:
+        try:
+            columns.append(frame[column].to_numpy(dtype=float, na_value=np.nan))
+        except (ValueError, TypeError):
+            number = pd.to_numeric(frame[column], errors="coerce")
+            culprit = frame.index[(number.isna() & frame[column].notna()).to_numpy()]
+            shown = f" ('{frame.loc[culprit[0], column]}' for individual '{culprit[0]}')" if len(culprit) else ""
+            raise InputError(f"{name}: column '{column}' holds text{shown}; give numbers, for example 0 and 1 for two "
+                             "groups") from None
+    values = np.column_stack(columns)
+    bad = np.isinf(values) if missing else ~np.isfinite(values)
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise InputError(f"{name}: {values[row, column]} for individual '{frame.index[row]}', column "
+                         f"'{frame.columns[column]}'; " + ("leave it out or mark it as missing (NaN)" if missing else
+                                                           "every entry must be a finite number"))
+    return values
+
+
+def _symmetric(K: np.ndarray, ids: list[str]) -> np.ndarray:
+    gap = np.abs(K - K.T)
+    if not gap.any():
+        return K
+    if gap.max() > ASYMMETRY * np.abs(K).max():
+        i, j = np.unravel_index(int(np.argmax(gap)), gap.shape)
+        raise InputError(f"kinship is not symmetric: {K[i, j]:g} for ('{ids[i]}', '{ids[j]}') and {K[j, i]:g} for "
+                         f"('{ids[j]}', '{ids[i]}')")
+    return (K + K.T) / 2.0
+
+
+def _design(C: np.ndarray | None, n: int, names: tuple[str, ...]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """X and its column names: an intercept in front unless the covariates span the constant."""
+    ones = np.ones((n, 1))
+    if C is None:
+        return ones, ("intercept",)
+    scaled = C / np.where(np.linalg.norm(C, axis=0) > 0.0, np.linalg.norm(C, axis=0), 1.0)
+    outside = ones - scaled @ np.linalg.lstsq(scaled, ones, rcond=None)[0]
+    if np.linalg.norm(outside) <= DEPENDENT * np.sqrt(n):
+        return C, names
+    intercept = "intercept" if "intercept" not in names else "(intercept)"
+    return np.column_stack([ones, C]), (intercept, *names)
+
+
+def _batches(ids, phenotypes, columns, Y, X, K, w, notes) -> list[Data]:
+    observed = ~np.isnan(Y)
+    batches = []
+    for pattern in dict.fromkeys(map(tuple, observed.T)):
+        members = [j for j in range(Y.shape[1]) if tuple(observed[:, j]) == pattern]
+        keep = np.array(pattern)
+        names = tuple(phenotypes[j] for j in members)
+        said = list(notes)
+        if not keep.all():
+            gone = [i for i, kept in zip(ids, keep) if not kept]
+            said.append(f"{len(gone)} individuals with a missing value of {_some(names, 3)} were left out ({_some(gone)})")
+        data = Data(tuple(i for i, kept in zip(ids, keep) if kept), names, tuple(members), columns, Y[np.ix_(keep, members)], X[keep],
+                    K[np.ix_(keep, keep)] if not keep.all() else K, None if w is None else w[keep], tuple(said))
+        _check_batch(data)
+        batches.append(data)
+    return batches
+
+
+def _check_batch(data: Data) -> None:
+    n, p = data.X.shape
+    whose = f"pheno '{data.phenotypes[0]}'"
+    if n <= p:
+        raise InputError(f"{whose} has {n} individuals with all values and the model has {p} coefficients "
+                         f"({_some(data.columns)}): more individuals than coefficients are needed")
+    constant = np.ptp(data.Y, axis=0) == 0.0
+    if constant.any():
+        raise InputError(f"pheno '{data.phenotypes[int(np.argmax(constant))]}' has zero variance: it is "
+                         f"{data.Y[0, int(np.argmax(constant))]:g} for all of its {n} individuals; leave it out")
+    norms = np.linalg.norm(data.X, axis=0)
+    if (norms == 0.0).any():
+        raise InputError(f"covar: column '{data.columns[int(np.argmin(norms))]}' is 0 for all individuals; leave it out")
+    basis = np.empty((n, 0))
+    for j in range(p):
+        column = data.X[:, j] / norms[j]
+        outside = column - basis @ (basis.T @ column)
+        outside -= basis @ (basis.T @ outside)
+        if np.linalg.norm(outside) <= DEPENDENT:
+            raise InputError(f"covar: column '{data.columns[j]}' is a combination of the columns before it "
+                             f"({_some(data.columns[:j])}); leave it out")
+        basis = np.column_stack([basis, outside / np.linalg.norm(outside)])
+    residual = np.linalg.norm(data.Y - basis @ (basis.T @ data.Y), axis=0)
+    exact = residual <= DEPENDENT * np.linalg.norm(data.Y, axis=0)
+    if exact.any():
+        raise InputError(f"pheno '{data.phenotypes[int(np.argmax(exact))]}' is fitted exactly by the covariates: nothing is "
+                         "left to explain")
+
+
+def check_eigenvalues(values: np.ndarray) -> tuple[str, ...]:
+    """Refuse a K that is not a covariance; say where it only just is one.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+        Eigenvalues of K, ascending.
+    """
+    smallest, largest = float(values[0]), float(values[-1])
+    if largest <= 0.0 or smallest < -NEGATIVE_EIGENVALUE * largest:
+        raise InputError(f"kinship has the eigenvalue {smallest:.3g} (the largest is {largest:.3g}): it is not a "
+                         "covariance matrix; check how it was computed")
+    if smallest < -len(values) * np.finfo(float).eps * largest:
+        return (f"kinship has slightly negative eigenvalues (down to {smallest:.2g}); they are used as they are, and "
+                "hsq stays where V is positive definite",)
+    return ()
+
+
+def _some(names, most: int = 5) -> str:
+    names = list(names)
+    return ", ".join(map(str, names[:most])) + (", …" if len(names) > most else "")
