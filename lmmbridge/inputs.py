@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ class Data:
     weights: np.ndarray | None
     notes: tuple[str, ...]
 
-    @property
+    @cached_property
     def content_hash(self) -> str:
         """SHA-256 of IDs, names and numbers: the same hash is the same problem, to the bit."""
         digest = hashlib.sha256(repr((self.ids, self.phenotypes, self.columns)).encode())

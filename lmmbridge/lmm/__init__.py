@@ -9,14 +9,14 @@
 Plain arrays in, frozen results out; numpy and scipy only. h is called `hsq` (it is a ratio of variances),
 K is used as given. `fit` runs the five steps.
 """
-from lmmbridge.lmm.estimation import Maximum, estimate_hsq
+from lmmbridge.lmm.estimation import Maximum, estimate_hsq, search_end, unbounded
 from lmmbridge.lmm.fit import LmmFit, fit
 from lmmbridge.lmm.inference import profile_interval, standard_error
 from lmmbridge.lmm.least_squares import WeightedFit, least_squares
-from lmmbridge.lmm.likelihood import curvature, loglik, score
+from lmmbridge.lmm.likelihood import curvature, degrees_of_freedom, loglik, score
 from lmmbridge.lmm.rotation import Eigen, Rotated, eigen_decomposition, rotate
 
 __all__ = [
-    "Eigen", "LmmFit", "Maximum", "Rotated", "WeightedFit", "curvature", "eigen_decomposition", "estimate_hsq",
-    "fit", "least_squares", "loglik", "profile_interval", "rotate", "score", "standard_error",
+    "Eigen", "LmmFit", "Maximum", "Rotated", "WeightedFit", "curvature", "degrees_of_freedom", "eigen_decomposition", "estimate_hsq",
+    "fit", "least_squares", "loglik", "profile_interval", "rotate", "score", "search_end", "standard_error", "unbounded",
 ]

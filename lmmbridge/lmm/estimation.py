@@ -64,7 +64,7 @@ def estimate_hsq(rotated: Rotated, reml: bool = True) -> Maximum:
     h = 1 is tried only where V is positive definite there. Where the likelihood grows without bound as h → 1 (K is
     singular and its null space cannot see the residual), no estimate is given: `unbounded` is true and hsq NaN.
     """
-    if _unbounded(rotated, reml):
+    if unbounded(rotated, reml):
         return Maximum(np.nan, np.inf, None, False, False, True, None)
 
     def fit_at(hsq: float) -> WeightedFit:
@@ -116,8 +116,8 @@ def _climb(loglik_at, score_at, low: float, high: float, end: float) -> tuple[fl
     return max(confirmed, key=lambda found: found[1]) if confirmed else best
 
 
-def _unbounded(rotated: Rotated, reml: bool) -> bool:
-    """Whether the likelihood grows without bound as h → 1.
+def unbounded(rotated: Rotated, reml: bool) -> bool:
+    """Whether the likelihood (REML, or ML) grows without bound as h → 1, so that there is no estimate.
 
     With u zero eigenvalues and ε = 1 − h, log|V| falls like u log ε. If the residual has a component in null(K),
     Q grows like 1/ε and wins. If it has none, nothing stops ML; REML is held by log|X'V⁻¹X|, which grows like

@@ -1,0 +1,257 @@
+"""A run: which engines and problems, case after case, each written at once, and a result model at the end.
+
+An output folder holds run.json (what was asked for, written first), cases/ (a file per finished case) and, when all
+are done, results.json and cases.csv. The same request goes on from the finished cases.
+"""
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Executor, as_completed
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lmmbridge import __version__
+from lmmbridge.agreement.comparison import compare
+from lmmbridge.agreement.ledger import LEDGER, Convention
+from lmmbridge.agreement.problems import Problem, ProblemsUnavailable
+from lmmbridge.agreement.tolerances import tolerances
+from lmmbridge.agreement.verdicts import FAILING, ORDER
+from lmmbridge.engines import ENGINES, Availability
+from lmmbridge.errors import InputError
+
+SCHEMA_VERSION = "1.0"
+#: Two engines that give this many log likelihoods, all the same to the bit, are one implementation called twice.
+ENOUGH_TO_TELL = 20
+
+
+def availability(names: list[str]) -> dict[str, Availability]:
+    """Which of the named engines are here.
+
+    Raises
+    ------
+    InputError
+        For a name that no engine has.
+    """
+    for name in names:
+        if name not in ENGINES:
+            raise InputError(f"--engines: no engine is called '{name}'; there are {', '.join(ENGINES)}")
+    return {name: ENGINES[name].availability() for name in names}
+
+
+class Run:
+    """One request, and the folder that holds its answers.
+
+    Parameters
+    ----------
+    out : Path
+    available : dict of Availability
+        The engines asked for.
+    problems : list of Problem
+    unavailable : dict
+        Family of problems → why it cannot be had.
+    command : str
+        What the user typed, for the report.
+    ledger : dict of Convention, optional
+        Default: `LEDGER`.
+
+    Raises
+    ------
+    InputError
+        Where `out` is a file or holds something other than an earlier part of this very run.
+    """
+
+    def __init__(self, out: Path, available: dict[str, Availability], problems: list[Problem],
+                 unavailable: dict[str, ProblemsUnavailable], command: str,
+                 ledger: dict[str, Convention] | None = None) -> None:
+        self.out, self.available, self.problems, self.unavailable = out, available, problems, unavailable
+        self.ledger = LEDGER if ledger is None else ledger
+        self.command = command
+        self.live = [name for name, found in available.items() if found.version is not None]
+        self.cases = [(problem, reml) for problem in problems for reml in (True, False)]
+        self._open_folder()
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything that the results depend on."""
+        asked = {"lmmbridge": __version__, "schema": SCHEMA_VERSION, "tolerances": tolerances(),
+                 "engines": {name: found.version for name, found in self.available.items()},
+                 "conventions": {name: self.ledger[name].words for name in self.live},
+                 "problems": [(problem.name, problem.data.content_hash) for problem in self.problems],
+                 "unavailable": sorted(self.unavailable)}
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+    def finished(self) -> int:
+        """Number of cases that need not be run again."""
+        return sum(self._path(problem, reml).exists() for problem, reml in self.cases)
+
+    def execute(self, executor: Executor | None = None, advance: Callable[[str], None] = lambda name: None) -> dict:
+        """Run what is not finished, here or through an executor; write and return the results.
+
+        Parameters
+        ----------
+        executor : concurrent.futures.Executor, optional
+            Default: run in this process.
+        advance : function
+            Called with the name of each case when it is done.
+        """
+        waiting = [(problem, reml) for problem, reml in self.cases if not self._path(problem, reml).exists()]
+        if executor is None:
+            for problem, reml in waiting:
+                self._keep(problem, reml, run_case(problem, reml, self.live, self.ledger))
+                advance(problem.name)
+        else:
+            futures = {executor.submit(run_case, problem, reml, self.live, self.ledger): (problem, reml)
+                       for problem, reml in waiting}
+            try:
+                for future in as_completed(futures):
+                    self._keep(*futures[future], future.result())
+                    advance(futures[future][0].name)
+            except BaseException:
+                for future in futures:
+                    future.cancel()
+                raise
+        return self._finish()
+
+    def _open_folder(self) -> None:
+        request = self.out / "run.json"
+        mine = {"fingerprint": self.fingerprint, "command": self.command}
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+            occupied = any(self.out.iterdir())
+        except (FileExistsError, NotADirectoryError):
+            raise InputError(f"--out: {self.out} is a file; name a folder that does not exist yet") from None
+        except OSError as error:
+            raise InputError(f"--out: {self.out} cannot be used ({error.strerror}); name another folder") from None
+        if not occupied:
+            write_atomically(request, json.dumps(mine, indent=1))
+        elif not request.is_file():
+            raise InputError(f"--out: {self.out} holds something else; name an empty or a new folder")
+        else:
+            try:
+                theirs = json.loads(request.read_text(encoding="utf-8"))["fingerprint"]
+            except (ValueError, KeyError, TypeError):
+                raise InputError(f"--out: {request} was not written by lmmbridge; name an empty or a new folder") from None
+            if theirs != self.fingerprint:
+                raise InputError(f"--out: {self.out} holds a run of other inputs, engines, versions or options; name an "
+                                 "empty or a new folder")
+        try:
+            (self.out / "cases").mkdir(exist_ok=True)
+            for part in self.out.rglob(".*.part"):      # left by a run that was killed while it wrote
+                part.unlink()
+        except OSError as error:
+            raise InputError(f"--out: {self.out} cannot be written ({error.strerror}); name another folder") from None
+
+    def _path(self, problem: Problem, reml: bool) -> Path:
+        name = f"{problem.name}/{'REML' if reml else 'ML'}".replace("/", "--")
+        return self.out / "cases" / f"{name}.json"
+
+    def _keep(self, problem: Problem, reml: bool, case: dict[str, Any]) -> None:
+        write_atomically(self._path(problem, reml), json.dumps(without_nan(case), allow_nan=False))
+
+    def _finish(self) -> dict[str, Any]:
+        cases = [json.loads(self._path(problem, reml).read_text(encoding="utf-8")) for problem, reml in self.cases]
+        verdicts: Counter = Counter()
+        for case in cases:
+            verdicts.update(case["verdicts"])
+        verdicts["not available"] += (sum(found.version is None for found in self.available.values())
+                                      + len(self.unavailable))
+        failures = self._failures(cases, verdicts)
+        engines = [{"name": name, "version": found.version, "status": found.status, "remedy": found.remedy,
+                    "description": ENGINES[name].description, "search": ENGINES[name].search,
+                    "computes": list(ENGINES[name].computes), "conventions": list(self.ledger[name].words)}
+                   for name, found in self.available.items()]
+        for engine in engines:
+            if engine["status"] == "live" and cases and all(
+                    case["engines"].get(engine["name"], {}).get("status") == "engine failed" for case in cases):
+                engine["status"] = "failed"
+        results = {
+            "schema_version": SCHEMA_VERSION, "lmmbridge": __version__,
+            "command": json.loads((self.out / "run.json").read_text(encoding="utf-8"))["command"],
+            "status": 1 if failures else 0, "failures": failures, "engines": engines,
+            "verdicts": {verdict: verdicts[verdict] for verdict in ORDER if verdicts[verdict]},
+            "unavailable_problems": {family: str(reason) for family, reason in self.unavailable.items()},
+            "tolerances": tolerances(), "environment": environment(), "cases": cases,
+        }
+        write_atomically(self.out / "cases.csv", estimates_table(cases).to_csv(index=False))
+        write_atomically(self.out / "results.json", json.dumps(results, allow_nan=False))
+        return results
+
+    def _failures(self, cases: list[dict[str, Any]], verdicts: Counter) -> list[str]:
+        """Why the run's status is 1; empty where it is 0."""
+        failures = []
+        if len(self.live) < 2:
+            failures.append(f"{len(self.live)} engine(s) could run: a comparison needs two")
+        if not cases:
+            failures.append("no problem could be run")
+        failures += [f"{verdicts[verdict]} comparisons ended in '{verdict}'" for verdict in FAILING if verdicts[verdict]]
+        same: dict[str, list[int]] = {}
+        for case in cases:
+            for pair, counts in case["identical"].items():
+                same[pair] = [sum(both) for both in zip(same.get(pair, [0, 0]), counts)]
+        failures += [f"{pair}: all {total} log likelihoods are the same to the bit; these engines are one implementation "
+                     "called twice" for pair, (equal, total) in same.items() if equal == total >= ENOUGH_TO_TELL]
+        return failures
+
+
+def run_case(problem: Problem, reml: bool, names: list[str], ledger: dict[str, Convention]) -> dict[str, Any]:
+    """One case with the named engines of this process."""
+    return compare(problem, reml, {name: ENGINES[name] for name in names}, ledger)
+
+
+def estimates_table(cases: list[dict[str, Any]]) -> pd.DataFrame:
+    """One row per case, phenotype and engine: native and translated estimates, and the worst verdict."""
+    rows = []
+    for case in cases:
+        for engine, estimates in case["estimates"].items():
+            native, translated = estimates["native"], estimates["translated"]
+            for j, phenotype in enumerate(case["phenotypes"]):
+                rows.append({"case": case["case"], "problem": case["problem"], "criterion": case["criterion"],
+                             "phenotype": phenotype, "n": case["n"], "p": case["p"], "engine": engine,
+                             "verdict": estimates["verdict"][j]}
+                            | {name: translated[name][j] for name in ("hsq", "sigmasq", "loglik")}
+                            | {f"native_{name}": native[name][j] for name in ("hsq", "sigmasq", "loglik")})
+    return pd.DataFrame(rows, columns=["case", "problem", "criterion", "phenotype", "n", "p", "engine", "verdict", "hsq",
+                                       "sigmasq", "loglik", "native_hsq", "native_sigmasq", "native_loglik"])
+
+
+def environment() -> dict[str, Any]:
+    """What the numbers were computed with."""
+    import scipy
+    from threadpoolctl import threadpool_info
+
+    blas = sorted({f"{info['internal_api']} {info['version']} ({info['num_threads']} thread(s))"
+                   for info in threadpool_info() if info["user_api"] == "blas"})
+    return {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__,
+            "pandas": pd.__version__, "machine": f"{platform.system()} {platform.machine()}", "blas": blas,
+            "blas_threads_asked": os.environ.get("OPENBLAS_NUM_THREADS", "not set")}
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file that is there whole or not at all, whenever the process is killed."""
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".", suffix=".part",
+                                     delete=False) as part:
+        part.write(text)
+        part.flush()
+        os.fsync(part.fileno())
+    os.chmod(part.name, 0o644)
+    os.replace(part.name, path)
+
+
+def without_nan(value: Any) -> Any:
+    """The same with None where JSON has no number (NaN, infinities)."""
+    if isinstance(value, dict):
+        return {key: without_nan(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(one) for one in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,146 @@
+"""Seeded problems with known truth: h at both ends and inside, singular and ill-conditioned K, a pedigree, weights."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lmmbridge.inputs import Data
+
+PHENOTYPES = 4
+
+
+def problems() -> Iterator[tuple[str, str, Data]]:
+    """All simulated problems as (name, source, data); each has its own seed."""
+    for seed, (name, n, p, kinship, h, weighted) in enumerate(_DESIGNS, start=1):
+        rng = np.random.default_rng(seed)
+        K = kinship(n, rng)
+        X = np.column_stack([np.ones(n), *_covariates(n, p - 1, rng)])
+        weights = rng.choice([0.25, 1.0, 4.0], size=n) if weighted else None
+        yield name, f"simulated with seed {seed}, true hsq {h:g}", _data(K, X, h, weights, rng)
+    for name, data in (("flat-likelihood", _flat()), ("two-maxima", two_maxima())):
+        yield name, "constructed", data
+
+
+def _data(K: np.ndarray, X: np.ndarray, h: float, weights: np.ndarray | None, rng: np.random.Generator) -> Data:
+    """Phenotypes drawn from N(Xb, hK + (1−h)W⁻¹)."""
+    n, p = X.shape
+    values, vectors = np.linalg.eigh(K)
+    noise = np.ones(n) if weights is None else 1.0 / np.sqrt(weights)
+    genetic = vectors @ (np.sqrt(np.maximum(values, 0.0))[:, None] * rng.normal(size=(n, PHENOTYPES)))
+    residual = noise[:, None] * rng.normal(size=(n, PHENOTYPES))
+    Y = X @ rng.normal(size=(p, PHENOTYPES)) + np.sqrt(h) * genetic + np.sqrt(1.0 - h) * residual
+    return _labelled(Y, X, K, weights)
+
+
+def _labelled(Y: np.ndarray, X: np.ndarray, K: np.ndarray, weights: np.ndarray | None) -> Data:
+    n, m = Y.shape
+    columns = ("intercept", *(f"x{j}" for j in range(1, X.shape[1])))
+    return Data(tuple(f"i{i + 1}" for i in range(n)), tuple(f"y{j + 1}" for j in range(m)), tuple(range(m)), columns,
+                Y, X, (K + K.T) / 2.0, weights, ())
+
+
+def _covariates(n: int, number: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """A balanced group first, then normal variates."""
+    return [np.arange(n) % 2.0 if j == 0 else rng.normal(size=n) for j in range(number)]
+
+
+def markers(n: int, rng: np.random.Generator, number: int | None = None) -> np.ndarray:
+    """K = GG'/number of standardised intercross genotypes at unlinked markers; singular when number < n."""
+    number = 2 * n if number is None else number
+    G = (rng.binomial(2, 0.5, size=(n, number)) - 1.0) / np.sqrt(0.5)
+    return G @ G.T / number
+
+
+def few_markers(n: int, rng: np.random.Generator) -> np.ndarray:
+    return markers(n, rng, max(n // 4, 3))
+
+
+def centred_markers(n: int, rng: np.random.Generator) -> np.ndarray:
+    """Double-centred: the constant is in its null space, so that ML with an intercept is unbounded."""
+    C = np.eye(n) - 1.0 / n
+    return C @ markers(n, rng) @ C
+
+
+def families(n: int, rng: np.random.Generator) -> np.ndarray:
+    """Full-sib families of five: 1 on the diagonal, ½ within a family."""
+    family = np.arange(n) // 5
+    return np.where(family[:, None] == family, 0.5, 0.0) + 0.5 * np.eye(n)
+
+
+def ill_conditioned(n: int, rng: np.random.Generator) -> np.ndarray:
+    """Eigenvalues spread over ten decades."""
+    basis = np.linalg.qr(rng.normal(size=(n, n)))[0]
+    return basis @ (np.logspace(-9, 1, n)[:, None] * basis.T)
+
+
+def advanced_intercross(n: int, rng: np.random.Generator, generations: int = 8, pairs: int = 20) -> np.ndarray:
+    """Twice the pedigree kinship of the last generation of an advanced intercross line of two inbred strains.
+
+    Random mating of pairs from the F2 on (Darvasi & Soller 1995). Kinship φ by the tabular method: an offspring of
+    a and b has φ with any earlier individual equal to the mean of theirs, and ½(1 + φ_ab) with itself.
+    """
+    parents: list[tuple[int, int] | None] = [None, None, (0, 1), (0, 1)]     # two inbred founders, two F1
+    current = [2, 3]
+    for generation in range(2, generations + 1):
+        size = n if generation == generations else 2 * pairs
+        couples = ([(2, 3)] if generation == 2 else
+                   list(rng.permutation(current)[: 2 * pairs].reshape(-1, 2)))
+        current = []
+        for i in range(size):
+            current.append(len(parents))
+            parents.append(tuple(couples[i % len(couples)]))
+    phi = np.zeros((len(parents), len(parents)))
+    for i, couple in enumerate(parents):
+        if couple is None:
+            phi[i, i] = 1.0     # inbred
+            continue
+        a, b = couple
+        phi[i, :i] = phi[:i, i] = (phi[a, :i] + phi[b, :i]) / 2.0
+        phi[i, i] = (1.0 + phi[a, b]) / 2.0
+    return 2.0 * phi[np.ix_(current, current)]
+
+
+#: (name, n, p, kinship, true h, weighted)
+_DESIGNS = (
+    ("h0-n10-p1", 10, 1, families, 0.0, False),
+    ("h0-n100-p2", 100, 2, markers, 0.0, False),
+    ("h0-n300-p5", 300, 5, families, 0.0, False),
+    ("h0.3-n30-p3", 30, 3, markers, 0.3, False),
+    ("h0.5-n100-p1", 100, 1, markers, 0.5, False),
+    ("h0.5-n200-p4", 200, 4, families, 0.5, False),
+    ("h0.4-n500-p2", 500, 2, markers, 0.4, False),
+    ("h0.9-n150-p3", 150, 3, markers, 0.9, False),
+    ("h1-n20-p1", 20, 1, families, 1.0, False),
+    ("h1-n100-p2", 100, 2, families, 1.0, False),
+    ("h1-n250-p1", 250, 1, families, 1.0, False),
+    ("singular-n40-p1", 40, 1, few_markers, 0.5, False),
+    ("singular-n200-p3", 200, 3, few_markers, 0.5, False),
+    ("intercross-line-n100-p2", 100, 2, advanced_intercross, 0.5, False),
+    ("intercross-line-n400-p3", 400, 3, advanced_intercross, 0.3, False),
+    ("ill-conditioned-n40-p2", 40, 2, ill_conditioned, 0.5, False),
+    ("centred-n60-p1", 60, 1, centred_markers, 0.5, False),
+    ("weights-n80-p2", 80, 2, markers, 0.5, True),
+    ("weights-n150-p3", 150, 3, families, 0.7, True),
+)
+
+
+def _flat() -> Data:
+    """K = I: every h gives the same V up to scale."""
+    rng = np.random.default_rng(101)
+    n = 30
+    return _labelled(rng.normal(size=(n, 1)), np.ones((n, 1)), np.eye(n), None)
+
+
+def two_maxima() -> Data:
+    """A likelihood with two maxima, at hsq 0.013 and, lower by 1, at 0.669: the groups of eigenvalues disagree on h.
+
+    The eigenvectors are a reflection that leaves the constant where it is.
+    """
+    reps = (8, 4, 2)
+    n = sum(reps)
+    values = np.repeat([0.05, 1.0, 100.0], reps)
+    y = np.repeat([0.2, 0.5, 0.5], reps) * np.where(np.arange(n) % 2, -1.0, 1.0)
+    axis = np.arange(n) - (n - 1) / 2.0
+    U = np.eye(n) - 2.0 * np.outer(axis, axis) / (axis @ axis)
+    return _labelled((U @ y)[:, None], np.ones((n, 1)), U @ (values[:, None] * U.T), None)

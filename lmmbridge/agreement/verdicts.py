@@ -1,0 +1,20 @@
+"""The verdicts, from best to worst, and what each means to a reader."""
+from __future__ import annotations
+
+MEANING = {
+    "agree": "the difference is within the tolerance",
+    "explained": "a convention closes the gap to within the tolerance",
+    "known divergence": "a fault on the register, computed by us, reproduces the number",
+    "not comparable": "the quantity is not defined, not given, or lost to conditioning; the reason is stated",
+    "not available": "the engine is not on this machine; the remedy is stated",
+    "engine failed": "the engine should have answered and did not; its own message is given",
+    "unexplained": "the engines differ and nothing on record says why",
+}
+ORDER = {verdict: rank for rank, verdict in enumerate(MEANING)}
+#: Verdicts that end a run with status 1.
+FAILING = ("engine failed", "unexplained")
+
+
+def worst(verdicts) -> str:
+    """The verdict a reader must see first."""
+    return max(verdicts, key=ORDER.__getitem__)

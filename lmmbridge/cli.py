@@ -1,0 +1,156 @@
+"""The command line: `lmmbridge validate`, `doctor`, `divergences`."""
+from __future__ import annotations
+
+import os
+
+# One BLAS thread each: small matrices gain nothing from more, and the answers stay the same from run to run.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import json  # noqa: E402
+import multiprocessing  # noqa: E402
+import shlex  # noqa: E402
+import sys  # noqa: E402
+import threading  # noqa: E402
+from concurrent.futures import ProcessPoolExecutor  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+import click  # noqa: E402
+from rich.console import Console  # noqa: E402
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: E402
+
+from lmmbridge import InputError, __version__  # noqa: E402
+
+
+class Group(click.Group):
+    """Commands whose bad input ends with one sentence and status 2."""
+
+    def invoke(self, context: click.Context):
+        try:
+            return super().invoke(context)
+        except InputError as error:
+            click.echo(f"lmmbridge: {error}", err=True)
+            context.exit(2)
+        except KeyboardInterrupt:
+            click.echo("lmmbridge: interrupted; what is finished is kept, the same command goes on from there", err=True)
+            context.exit(130)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="lmmbridge")
+def main() -> None:
+    """Do several implementations of the same linear mixed model agree, and where they do not, why?"""
+
+
+FILE = click.Path(path_type=Path)
+
+
+@main.command(epilog="Example: lmmbridge validate --out report --engines python,qtl2 --problems 'iron/loco*/covariates'")
+@click.option("--out", required=True, type=FILE, help="Folder for the results; an unfinished run in it goes on.")
+@click.option("--engines", default=None, help="Engines, separated by commas. Default: all that are here.")
+@click.option("--problems", default=None, help="Families (iron, grav2, simulated) or patterns of names, separated by "
+              "commas. Default: all.")
+@click.option("--pheno", type=FILE, help="Your own phenotypes: CSV, ID in column one. Goes with --kinship.")
+@click.option("--kinship", type=FILE, help="Your own kinship matrix: CSV, IDs in column one and row one.")
+@click.option("--covar", type=FILE, help="Your own covariates: CSV, ID in column one.")
+@click.option("--weights", type=FILE, help="Your own weights (1/variance): CSV, ID in column one.")
+def validate(out, engines, problems, pheno, kinship, covar, weights) -> None:
+    """Run engines on problems, compare their answers, and write a report.
+
+    DIR gets results.json, cases.csv and report.html. The status is 0 when nothing is unexplained and no engine failed,
+    1 otherwise, 2 for bad input.
+    """
+    from lmmbridge.agreement.problems import ProblemsUnavailable, own_problems, select
+    from lmmbridge.agreement.run import Run, availability
+    from lmmbridge.engines import ENGINES
+    from lmmbridge.report import html, terminal
+
+    console = Console(stderr=True)
+    own = [value for value in (pheno, kinship, covar, weights) if value is not None]
+    if own and (pheno is None or kinship is None):
+        raise InputError("your own data need both --pheno and --kinship")
+    if own and problems is not None:
+        raise InputError("--problems chooses among the built-in problems; leave it out with --pheno and --kinship")
+    names = _list(engines) if engines is not None else list(ENGINES)
+    available = availability(names)
+    for name, found in available.items():
+        if engines is not None and found.version is None:
+            raise InputError(f"--engines: {name} is not here: {found.remedy}")
+    unavailable, chosen = {}, []
+    if own:
+        chosen = own_problems(pheno, kinship, covar, weights)
+    else:
+        with console.status("reading the problems"):
+            for family, found in select(_list(problems) if problems is not None else ["*"]):
+                if isinstance(found, ProblemsUnavailable):
+                    unavailable[family] = found
+                else:
+                    chosen += found
+    run = Run(out, available, chosen, unavailable, "lmmbridge " + shlex.join(sys.argv[1:]))
+    for problem in chosen:
+        for note in problem.data.notes:
+            console.print(f"{problem.name}: {note}", highlight=False)
+    terminal.print_engines(console, available)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("cases", total=len(run.cases), completed=run.finished())
+        with _pool() as pool:
+            results = run.execute(pool, lambda name: progress.update(task, advance=1, description=name))
+    html.write(results, out / "report.html")
+    terminal.print_results(Console(), results, out)
+    sys.exit(results["status"])
+
+
+def _list(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise InputError("an empty list was given where names separated by commas are needed")
+    return list(dict.fromkeys(names))
+
+
+def _pool() -> ProcessPoolExecutor:
+    """A process per core, each with its own R; none outlives this one."""
+    return ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn"), initializer=_die_with_parent)
+
+
+def _die_with_parent() -> None:
+    """In a worker: end at once when the parent is gone, however it went (the worker's R follows)."""
+    parent = multiprocessing.parent_process()
+    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+
+@main.command(epilog="Example: lmmbridge doctor --json")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def doctor(as_json) -> None:
+    """Say what was found (Python, R, packages, BLAS on both sides) and what is missing, with the remedy."""
+    from lmmbridge.engines import ENGINES
+    from lmmbridge.engines.r_engines import shared_session
+    from lmmbridge.report import terminal
+    from lmmbridge.rlink import RUnavailable
+    from lmmbridge.rlink.inventory import inventory
+
+    try:
+        found = inventory(shared_session())
+    except RUnavailable as error:
+        found = {"R": None, "remedy": str(error)}
+    found["engines"] = {name: {"version": state.version, "status": state.status, "remedy": state.remedy}
+                        for name, state in ((name, engine.availability()) for name, engine in ENGINES.items())}
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        terminal.print_inventory(Console(), found)
+
+
+@main.command(epilog="Example: lmmbridge divergences --check")
+@click.option("--check", is_flag=True, help="Run each entry's case on the installed versions.")
+def divergences(check) -> None:
+    """List where implementations are known to depart from the mathematics; status 1 if a check finds one mended."""
+    from lmmbridge.agreement.register import REGISTER
+    from lmmbridge.engines import ENGINES
+    from lmmbridge.report import terminal
+
+    rows = []
+    for entry in REGISTER:
+        missing = [name for name in entry.engines if ENGINES[name].availability().version is None] if check else []
+        rows.append((entry, None if not check or missing else entry.check(), missing))
+    terminal.print_divergences(Console(), rows, check)
+    sys.exit(1 if any(finding is not None and not finding.shown for _, finding, _ in rows) else 0)

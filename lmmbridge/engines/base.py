@@ -1,0 +1,103 @@
+"""What every implementation under comparison offers: its version, what it can compute, its native answers."""
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from lmmbridge.inputs import Data
+
+
+class EngineFailure(RuntimeError):
+    """An engine was asked for something it should be able to compute and failed; the message is its own."""
+
+
+@dataclass(frozen=True)
+class Availability:
+    """Whether an engine can run here.
+
+    Attributes
+    ----------
+    version : str or None
+        None where it is not there.
+    remedy : str or None
+        What is missing and how to get it.
+    """
+
+    version: str | None
+    remedy: str | None = None
+
+    @property
+    def status(self) -> str:
+        return "live" if self.version is not None else "not available"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """An engine's native answers at given values of hsq: g values for each of m phenotypes.
+
+    Attributes
+    ----------
+    loglik : ndarray, shape (g, m)
+    sigmasq : ndarray, shape (g, m), or None
+    beta : ndarray, shape (g, p, m), or None
+        None where the engine does not compute the quantity.
+    """
+
+    loglik: np.ndarray
+    sigmasq: np.ndarray | None = None
+    beta: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """An engine's native answers at the hsq it chose itself, for m phenotypes.
+
+    Attributes
+    ----------
+    hsq, loglik, sigmasq : ndarray, shape (m,)
+    beta : ndarray, shape (p, m), or None
+    warnings : tuple of str
+        What the implementation itself said.
+    """
+
+    hsq: np.ndarray
+    loglik: np.ndarray
+    sigmasq: np.ndarray
+    beta: np.ndarray | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Engine(ABC):
+    """One implementation of the mixed model. Its conventions stand in the ledger, under its name.
+
+    Attributes
+    ----------
+    name : str
+    description : str
+        What runs, in a few words.
+    computes : tuple of str
+        Of "loglik", "sigmasq", "beta": what it gives at fixed hsq.
+    takes_weights : bool
+    search : str
+        How it looks for its ĥ, with the tolerance it is run with.
+    """
+
+    name: str
+    description: str
+    computes: tuple[str, ...] = ("loglik", "sigmasq", "beta")
+    takes_weights: bool = True
+    search: str
+
+    @abstractmethod
+    def availability(self) -> Availability:
+        """Its version, or what is missing and how to get it."""
+
+    @abstractmethod
+    def at_hsq(self, data: Data, hsq: np.ndarray, reml: bool) -> Evaluation:
+        """Native answers at hsq (on the engine's own scale of the kinship matrix), shape (g, m)."""
+
+    @abstractmethod
+    def optimum(self, data: Data, reml: bool) -> Optimum:
+        """Native answers at the engine's own ĥ."""

@@ -1,0 +1,82 @@
+"""`dense`: the covariance matrix written out, V = hK + (1−h)W⁻¹, no rotation and no shortcut.
+
+An oracle: nothing here is shared with `lmmbridge.lmm`, so that a fault in either moves only that one.
+"""
+from __future__ import annotations
+
+import numpy as np
+from scipy import linalg, optimize
+
+from lmmbridge import __version__
+from lmmbridge.engines.base import Availability, Engine, EngineFailure, Evaluation, Optimum
+from lmmbridge.inputs import Data
+
+#: Values of h on which the likelihood is tabulated before Brent climbs the highest.
+TABLE = np.concatenate([[0.0, 1e-6, 1e-4, 1e-3], np.linspace(0.01, 0.99, 50), [0.999, 0.9999, 1 - 1e-6]])
+
+
+class DenseEngine(Engine):
+    name = "dense"
+    description = "V written out, Cholesky factor, generalised least squares; no rotation"
+    search = "Brent (scipy, bounded, xatol 1e-11) around the highest point of a table; both ends tried"
+
+    def availability(self) -> Availability:
+        return Availability(__version__)
+
+    def at_hsq(self, data: Data, hsq: np.ndarray, reml: bool) -> Evaluation:
+        g, m = hsq.shape
+        loglik, sigmasq = np.empty((g, m)), np.empty((g, m))
+        beta = np.empty((g, data.X.shape[1], m))
+        for i in range(g):
+            for h in np.unique(hsq[i]):
+                these = np.flatnonzero(hsq[i] == h)
+                loglik[i, these], sigmasq[i, these], beta[i][:, these] = gls(data, h, data.Y[:, these], reml)
+        return Evaluation(loglik, sigmasq, beta)
+
+    def optimum(self, data: Data, reml: bool) -> Optimum:
+        ends = [0.0] + ([1.0] if _positive_definite(data.K) else [])
+        table_h = np.unique(np.concatenate([TABLE, ends]))
+        table = np.array([gls(data, h, data.Y, reml)[0] for h in table_h])
+        best = [self._search(data, data.Y[:, [j]], reml, table_h, table[:, j]) for j in range(data.Y.shape[1])]
+        answers = [gls(data, h, data.Y[:, [j]], reml) for j, h in enumerate(best)]
+        return Optimum(np.array(best), np.array([a[0][0] for a in answers]), np.array([a[1][0] for a in answers]),
+                       np.column_stack([a[2][:, 0] for a in answers]))
+
+    def _search(self, data: Data, y: np.ndarray, reml: bool, table_h: np.ndarray, table: np.ndarray) -> float:
+        top = int(np.argmax(table))
+        low, high = table_h[max(top - 1, 0)], table_h[min(top + 1, len(table_h) - 1)]
+        if high == table_h[-1] < 1.0:
+            high = 1.0 - 1e-8
+        found = optimize.minimize_scalar(lambda h: -gls(data, h, y, reml)[0][0], bounds=(low, high), method="bounded",
+                                         options={"xatol": 1e-11})
+        return float(found.x) if -found.fun > table[top] else float(table_h[top])
+
+
+def gls(data: Data, h: float, Y: np.ndarray, reml: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Log likelihood (m,), σ² (m,) and β (p, m) of the columns of Y at fixed h.
+
+    ML* is the multivariate normal log density of y at β̂ and σ̂² = Q/n. REML* is that of the n − p orthonormal error
+    contrasts at σ̂² = Q/(n−p); its determinant is |A'VA| = |V| |X'V⁻¹X| / |X'X|.
+    """
+    n, p = data.X.shape
+    noise = np.ones(n) if data.weights is None else 1.0 / data.weights
+    V = h * data.K + (1.0 - h) * np.diag(noise)
+    try:
+        L = linalg.cholesky(V, lower=True)
+    except linalg.LinAlgError as error:
+        raise EngineFailure(f"V is not positive definite at hsq = {h:.17g}: {error}") from None
+    LX = linalg.solve_triangular(L, data.X, lower=True)
+    LY = linalg.solve_triangular(L, Y, lower=True)
+    beta = np.linalg.lstsq(LX, LY, rcond=None)[0]
+    Q = np.sum((LY - LX @ beta) ** 2, axis=0)
+    sigmasq = Q / (n - p if reml else n)
+    logdet_V = 2.0 * np.sum(np.log(np.diag(L)))
+    if reml:
+        contrasts_logdet = logdet_V + np.linalg.slogdet(LX.T @ LX)[1] - np.linalg.slogdet(data.X.T @ data.X)[1]
+        return -0.5 * ((n - p) * np.log(2 * np.pi * sigmasq) + contrasts_logdet + Q / sigmasq), sigmasq, beta
+    return -0.5 * (n * np.log(2 * np.pi * sigmasq) + logdet_V + Q / sigmasq), sigmasq, beta
+
+
+def _positive_definite(K: np.ndarray) -> bool:
+    values = np.linalg.eigvalsh(K)
+    return values[0] > len(K) * np.finfo(float).eps * values[-1]

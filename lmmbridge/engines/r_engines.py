@@ -1,0 +1,118 @@
+"""The engines that run in R: `r-reference`, `lmmlite-r`, `lmmlite-cpp`, `qtl2`; the R code is in r_engines.R."""
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lmmbridge.engines.base import Availability, Engine, EngineFailure, Evaluation, Optimum
+from lmmbridge.inputs import Data
+from lmmbridge.rlink import RAnswer, RLinkError, RSession, RUnavailable
+
+#: One call may take this long (seconds) before R is taken to hang.
+TIMEOUT = 1800.0
+#: Brent's tolerance for the engines that take one: as tight as the likelihood's flat top makes sense of.
+TOLERANCE = 1e-12
+
+
+@cache
+def shared_session() -> RSession:
+    """The one R of this process, with the engines' R code."""
+    session = RSession(timeout=TIMEOUT)
+    session.source(Path(__file__).with_name("r_engines.R"))
+    return session
+
+
+def load(data: Data) -> None:
+    """Make `data` the problem that R holds, unless it is; refuse to go on if R does not hold it to the bit."""
+    session = shared_session()
+    content_hash = data.content_hash
+    if session.call("loaded_problem").value == content_hash:
+        return
+    session.call("load_problem", content_hash, data.K, data.Y, data.X, data.weights, np.array(data.ids))
+    held = session.call("read_back").value
+    ids = tuple(np.atleast_1d(held["ids"]))
+    n, m, p = len(data.ids), data.Y.shape[1], data.X.shape[1]
+    weights = None if held["weights"] is None else np.atleast_1d(held["weights"])
+    copy = Data(ids, data.phenotypes, data.positions, data.columns, np.reshape(held["Y"], (n, m)),
+                np.reshape(held["X"], (n, p)), np.reshape(held["K"], (n, n)), weights, ())
+    if copy.content_hash != content_hash:
+        raise EngineFailure("R does not hold the problem that was sent (the content hash differs)")
+
+
+class REngine(Engine):
+    """An R package behind the functions `<prefix>_at_hsq` and `<prefix>_optimum` of r_engines.R."""
+
+    package: str
+    prefix: str
+    remedy: str
+    arguments: dict[str, Any] = {}
+    search_arguments: dict[str, Any] = {}
+
+    def availability(self) -> Availability:
+        code = f'if (requireNamespace("{self.package}", quietly = TRUE)) as.character(packageVersion("{self.package}"))'
+        try:
+            version = shared_session().eval(code).value
+        except RUnavailable as error:
+            return Availability(None, str(error))
+        if version is None:
+            return Availability(None, f"the R package {self.package} is in none of R's libraries; {self.remedy}")
+        return Availability(version)
+
+    def at_hsq(self, data: Data, hsq: np.ndarray, reml: bool) -> Evaluation:
+        value = self._call(data, "at_hsq", hsq=hsq, reml=reml, **self.arguments).value
+        g, m = hsq.shape
+        shapes = {"loglik": (g, m), "sigmasq": (g, m), "beta": (g, data.X.shape[1], m)}
+        return Evaluation(**{name: np.reshape(value[name], shapes[name]) for name in self.computes})
+
+    def optimum(self, data: Data, reml: bool) -> Optimum:
+        answer = self._call(data, "optimum", reml=reml, **self.arguments, **self.search_arguments)
+        value, m = answer.value, data.Y.shape[1]
+        vectors = {name: np.atleast_1d(value[name]).astype(float) for name in ("hsq", "loglik", "sigmasq")}
+        beta = np.reshape(value["beta"], (-1, m)) if "beta" in value else None
+        return Optimum(**vectors, beta=beta, warnings=answer.warnings)
+
+    def _call(self, data: Data, what: str, **arguments: Any) -> RAnswer:
+        try:
+            load(data)
+            return shared_session().call(f"{self.prefix}_{what}", **arguments)
+        except RLinkError as error:
+            raise EngineFailure(str(error)) from error
+
+
+class ReferenceEngine(REngine):
+    name = "r-reference"
+    description = "R package lmmreference: the model in plain R"
+    package, prefix = "lmmreference", "reference"
+    remedy = "run make setup"
+    search = "optimize around every local maximum of a grid, uniroot on the score; both ends tried"
+
+
+class LmmliteREngine(REngine):
+    name = "lmmlite-r"
+    description = "R/lmmlite, its R code (use_cpp=FALSE)"
+    package, prefix = "lmmlite", "lmmlite"
+    takes_weights = False
+    remedy = 'in R: install.packages("remotes"); remotes::install_github("kbroman/lmmlite")'
+    arguments = {"use_cpp": False}
+    search_arguments = {"tol": TOLERANCE}
+    search = f"optimize over (0, 1), tol {TOLERANCE:g}; the ends are not tried"
+
+
+class LmmliteCppEngine(LmmliteREngine):
+    name = "lmmlite-cpp"
+    description = "R/lmmlite, its C++ code (use_cpp=TRUE)"
+    arguments = {"use_cpp": True}
+    search = f"Brent over (0, 1), tol {TOLERANCE:g}; both ends tried"
+
+
+class Qtl2Engine(REngine):
+    name = "qtl2"
+    description = "R/qtl2: est_herit, and the likelihood it maximises at fixed hsq"
+    package, prefix = "qtl2", "qtl2"
+    computes = ("loglik",)
+    remedy = "run make setup"
+    search_arguments = {"tol": TOLERANCE}
+    search = f"Brent over (0, 1) of hsq under 2K, tol {TOLERANCE:g}; both ends tried"

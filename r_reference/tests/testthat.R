@@ -1,0 +1,4 @@
+library(testthat)
+library(lmmreference)
+
+test_check("lmmreference")
