@@ -25,7 +25,7 @@
 #'
 #' \strong{Unbounded likelihood.} Let the columns of \eqn{U_0} be the eigenvectors
 #' of the \eqn{u} eigenvalues that are numerically zero. As \eqn{h \to 1}{h -> 1},
-#' \eqn{\log|V|} falls like \eqn{u\log(1-h)}{u log(1 - h)}. If
+#' \eqn{\log|V|}{log|V|} falls like \eqn{u\log(1-h)}{u log(1 - h)}. If
 #' \eqn{U_0'y}{U0'y} has a residual on \eqn{U_0'X}{U0'X}, \eqn{Q} grows like
 #' \eqn{1/(1-h)}{1/(1 - h)} and the likelihood falls to \eqn{-\infty}{-Inf}. If it has
 #' none (the null space of \eqn{K} is in the span of \eqn{X}, as that of a centred
@@ -41,8 +41,8 @@
 #'   width of the interval between grid points on either side of the maximum.
 #'
 #' @return A list:
-#' \item{hsq}{\eqn{\hat h}{h}}
-#' \item{loglik, beta, sigmasq}{as from \code{\link{log_likelihood}} at \eqn{\hat h}{h}}
+#' \item{hsq}{\eqn{\hat h}{h}, the estimate, under \code{K} as it was given}
+#' \item{loglik, beta, sigmasq}{as from \code{\link{log_likelihood}} at this \code{hsq}}
 #'
 #' @inherit lmmreference-package references
 #' @examples

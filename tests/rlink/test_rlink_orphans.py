@@ -26,6 +26,11 @@ except KeyboardInterrupt:
     raise
 """
 
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE_PARENT), os.environ.get("PYTHONPATH")])),
+}
+
 LONG = {
     "sleep": "Sys.sleep(1000)",
     "loop": "for (i in 1:1e10) {}",
@@ -36,8 +41,7 @@ LONG = {
 
 def start(code, before=""):
     """Start a Python that makes a long R call; return it and the processes below it."""
-    environment = {**os.environ, "PYTHONPATH": str(PACKAGE_PARENT)}
-    child = subprocess.Popen([sys.executable, "-c", SCRIPT.format(code=code, before=before)], env=environment,
+    child = subprocess.Popen([sys.executable, "-c", SCRIPT.format(code=code, before=before)], env=ENVIRONMENT,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     worker = psutil.Process(int(child.stdout.readline()))
     time.sleep(1)
@@ -76,8 +80,7 @@ def test_kill_of_a_parent_that_has_forks(r_available):
 
 def test_end_of_the_parent_without_close(r_available):
     code = "from lmmbridge.rlink import RSession; r = RSession(); print(r.eval('Sys.getpid()').value)"
-    environment = {**os.environ, "PYTHONPATH": str(PACKAGE_PARENT)}
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], env=environment, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], env=ENVIRONMENT, capture_output=True, text=True)
     assert done.stderr == ""
     deadline = time.monotonic() + 5
     while psutil.pid_exists(int(done.stdout)) and time.monotonic() < deadline:
@@ -99,5 +102,4 @@ with RSession() as r:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert r.eval("Sys.getpid()").value == mine
 """
-    environment = {**os.environ, "PYTHONPATH": str(PACKAGE_PARENT)}
-    subprocess.run([sys.executable, "-W", "error", "-c", code], env=environment, check=True, timeout=60)
+    subprocess.run([sys.executable, "-W", "error", "-c", code], env=ENVIRONMENT, check=True, timeout=60)

@@ -63,6 +63,16 @@ test_that("a rank-deficient K with a null space outside the span of X has a fini
     expect_lt(fit$hsq, 1)
 })
 
+test_that("a null space orthogonal to X, up to rounding, does not count as inside its span", {
+    data <- example_data()
+    v <- rep(c(-1, 1, 1, -1), data$n / 4)                   # orthogonal to the constant
+    P <- diag(data$n) - tcrossprod(v) / data$n
+    for (reml in c(TRUE, FALSE)) {
+        fit <- expect_silent(fit_lmm(data$y, P %*% data$K %*% P, reml = reml))
+        expect_true(is.finite(fit$loglik))
+    }
+})
+
 test_that("a K that is not positive semidefinite ends the range of hsq before 1", {
     n <- 12
     lambda <- c(-0.5, 0.5 * seq_len(n - 1))
