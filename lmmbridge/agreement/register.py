@@ -19,8 +19,10 @@ from lmmbridge.engines.dense import gls
 from lmmbridge.engines.r_engines import TOLERANCE, load, shared_session
 from lmmbridge.inputs import Data
 
-#: How near a reproduced ĥ must be to the observed one: a few of Brent's own steps, (√ε h + tol)/3 each.
+#: How near a reproduced ĥ must be to the observed one: a few of Brent's own steps, (√ε h + tol)/3 each …
 REPRODUCED = 5e-8
+#: … or, where rounding on a flat top moves Brent further, within this and of equal likelihood.
+SAME_TOP = 1e-4
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,13 @@ class Observation:
     def is_optimal(self, hsq: float) -> bool:
         """Whether hsq loses nothing against the best."""
         return self.highest - self.loglik(hsq) <= tolerances()["optimum"]["limit"]
+
+    def is_reproduced_by(self, hsq: float) -> bool:
+        """Whether hsq is the engine's ĥ, or another place on the same flat top."""
+        apart = abs(hsq - self.hsq)
+        if apart <= SAME_TOP and abs(self.loglik(hsq) - self.loglik(self.hsq)) <= tolerances()["optimum"]["limit"]:
+            return True
+        return apart <= REPRODUCED
 
 
 @dataclass(frozen=True)
@@ -124,14 +133,13 @@ def single_search(observation: Observation, ends: bool) -> float:
 
 def _stops_short_of_the_end(observation: Observation) -> bool:
     """The search without the ends gives the observed ĥ; with them it would have found the best."""
-    return (abs(single_search(observation, ends=False) - observation.hsq) <= REPRODUCED
+    return (observation.is_reproduced_by(single_search(observation, ends=False))
             and observation.is_optimal(single_search(observation, ends=True)))
 
 
 def _climbs_the_lower_maximum(observation: Observation) -> bool:
     """A single search, with the ends if the engine tries them, gives the observed ĥ."""
-    found = single_search(observation, ends=observation.engine != "lmmlite-r")
-    return abs(found - observation.hsq) <= REPRODUCED
+    return observation.is_reproduced_by(single_search(observation, ends=observation.engine != "lmmlite-r"))
 
 
 def _twins(h: float, n: int = 12) -> Data:
