@@ -88,7 +88,7 @@ def validate(out, engines, problems, pheno, kinship, covar, weights) -> None:
     run = Run(out, available, chosen, unavailable, "lmmbridge " + shlex.join(sys.argv[1:]))
     for problem in chosen:
         for note in problem.data.notes:
-            console.print(f"{problem.name}: {note}", highlight=False)
+            console.print(f"{problem.name}: {note}", highlight=False, soft_wrap=True)
     terminal.print_engines(console, available)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:

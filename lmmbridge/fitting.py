@@ -62,7 +62,7 @@ def fit_lmm(pheno: Any, kinship: Any, covar: Any = None, *, reml: bool = True, w
     ------
     lmmbridge.InputError
         Names the argument, the individual or column, and what to do. pandas objects are aligned by their index;
-        an array beside them is taken to be in the order of `pheno`.
+        arrays are taken to be in the order of the first pandas object (of pheno, kinship, covar, weights).
 
     Examples
     --------

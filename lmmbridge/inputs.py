@@ -80,18 +80,20 @@ def prepare(pheno: Any, kinship: Any, covar: Any = None, weights: Any = None) ->
     Returns
     -------
     list of Data
-        In the order in which the patterns first occur. pandas objects are aligned by their index (as text); an array
-        is taken to be in the order of `pheno`.
+        In the order in which the patterns first occur. pandas objects are aligned by their index (as text); arrays
+        are taken to be in the order of the first pandas object (of pheno, kinship, covar, weights).
 
     Raises
     ------
     InputError
     """
-    pheno = _frame(pheno, "pheno", None)
-    order = pheno.index
-    kinship = _kinship_frame(kinship, order)
-    covar = None if covar is None else _frame(covar, "covar", order)
-    weights = None if weights is None else _frame(weights, "weights", order)
+    given = {"pheno": pheno, "kinship": kinship, "covar": covar, "weights": weights}
+    leader = next((name for name, values in given.items() if isinstance(values, (pd.Series, pd.DataFrame))), "pheno")
+    order = _frame(given[leader], leader).index
+    pheno = _frame(pheno, "pheno", leader, order)
+    kinship = _kinship_frame(kinship, leader, order)
+    covar = None if covar is None else _frame(covar, "covar", leader, order)
+    weights = None if weights is None else _frame(weights, "weights", leader, order)
     if weights is not None and weights.shape[1] != 1:
         raise InputError(f"weights has {weights.shape[1]} columns: give one column, 1/variance of each individual")
 
@@ -99,7 +101,7 @@ def prepare(pheno: Any, kinship: Any, covar: Any = None, weights: Any = None) ->
     parts = {name: frame for name, frame in parts.items() if frame is not None}
     ids, notes = _common_ids(parts)
     Y = _numbers(pheno.loc[ids], "pheno", missing=True)
-    K = _numbers(kinship.loc[ids, ids], "kinship")
+    K = _numbers(kinship if list(kinship.index) == ids else kinship.loc[ids, ids], "kinship")
     C = None if covar is None else _numbers(covar.loc[ids], "covar")
     w = None if weights is None else _numbers(weights.loc[ids], "weights")[:, 0]
     if w is not None and np.any(w <= 0.0):
@@ -111,14 +113,18 @@ def prepare(pheno: Any, kinship: Any, covar: Any = None, weights: Any = None) ->
     return _batches(ids, tuple(pheno.columns), columns, Y, X, K, w, notes)
 
 
-def _frame(values: Any, name: str, order: pd.Index | None) -> pd.DataFrame:
-    """Any accepted input as a DataFrame with unique text IDs and text column names."""
+def _frame(values: Any, name: str, leader: str = "", order: pd.Index | None = None) -> pd.DataFrame:
+    """Any accepted input as a DataFrame with unique text IDs and column names; an array takes the leader's IDs."""
     if isinstance(values, pd.Series):
         frame = values.to_frame(name if values.name is None else str(values.name))
     elif isinstance(values, pd.DataFrame):
         frame = values.copy()
     else:
-        array = np.asarray(values)
+        try:
+            array = values.astype(float).filled(np.nan) if np.ma.isMaskedArray(values) else np.asarray(values)
+        except ValueError:
+            raise InputError(f"{name} is not a vector or a matrix of numbers: its rows differ in length, or hold "
+                             "text") from None
         if array.ndim == 1:
             array = array[:, None]
         if array.ndim != 2:
@@ -126,7 +132,8 @@ def _frame(values: Any, name: str, order: pd.Index | None) -> pd.DataFrame:
         names = [name] if array.shape[1] == 1 else [f"{name}{j + 1}" for j in range(array.shape[1])]
         frame = pd.DataFrame(array, columns=names)
         if order is not None and len(frame) != len(order):
-            raise InputError(f"{name} has {len(frame)} rows and pheno has {len(order)}: without IDs they must be as many")
+            raise InputError(f"{name} has {len(frame)} rows and {leader} has {len(order)}: without IDs they must be as "
+                             "many")
         frame.index = pd.RangeIndex(1, len(frame) + 1) if order is None else order
     if frame.shape[0] == 0 or frame.shape[1] == 0:
         raise InputError(f"{name} is empty: {frame.shape[0]} rows, {frame.shape[1]} columns")
@@ -141,8 +148,8 @@ def _frame(values: Any, name: str, order: pd.Index | None) -> pd.DataFrame:
     return frame
 
 
-def _kinship_frame(kinship: Any, order: pd.Index) -> pd.DataFrame:
-    frame = _frame(kinship, "kinship", order)
+def _kinship_frame(kinship: Any, leader: str, order: pd.Index) -> pd.DataFrame:
+    frame = _frame(kinship, "kinship", leader, order)
     if frame.shape[0] != frame.shape[1]:
         raise InputError(f"kinship has {frame.shape[0]} rows and {frame.shape[1]} columns: it must be square")
     if not isinstance(kinship, pd.DataFrame):
@@ -151,7 +158,7 @@ def _kinship_frame(kinship: Any, order: pd.Index) -> pd.DataFrame:
         odd = sorted(set(frame.columns) ^ set(frame.index))[0]
         raise InputError(f"kinship: individual '{odd}' names a row or a column but not both; rows and columns must be "
                          "the same individuals")
-    return frame[frame.index]
+    return frame if frame.columns.equals(frame.index) else frame[frame.index]
 
 
 def _common_ids(parts: dict[str, pd.DataFrame]) -> tuple[list[str], list[str]]:
@@ -169,18 +176,16 @@ def _common_ids(parts: dict[str, pd.DataFrame]) -> tuple[list[str], list[str]]:
 
 
 def _numbers(frame: pd.DataFrame, name: str, missing: bool = False) -> np.ndarray:
-    """The frame as float64; refuses text, infinities, and NaN unless it stands for a missing value."""
-    columns = []
-    for column in frame.columns:
-        try:
-            columns.append(frame[column].to_numpy(dtype=float, na_value=np.nan))
-        except (ValueError, TypeError):
-            number = pd.to_numeric(frame[column], errors="coerce")
-            culprit = frame.index[(number.isna() & frame[column].notna()).to_numpy()]
-            shown = f" ('{frame.loc[culprit[0], column]}' for individual '{culprit[0]}')" if len(culprit) else ""
-            raise InputError(f"{name}: column '{column}' holds text{shown}; give numbers, for example 0 and 1 for two "
-                             "groups") from None
-    values = np.column_stack(columns)
+    """The frame as float64; refuses what is not a number, infinities, and NaN unless it stands for a missing value."""
+    for column, dtype in zip(frame.columns, frame.dtypes):
+        if dtype.kind in "cmM":
+            raise InputError(f"{name}: column '{column}' holds values of type {dtype}; give real numbers")
+    if (frame.dtypes == object).any():
+        frame = frame.where(frame.notna(), np.nan)      # pd.NA among Python objects
+    try:
+        values = frame.to_numpy(dtype=float, na_value=np.nan)
+    except (ValueError, TypeError):
+        raise InputError(f"{name}: {_first_text(frame)}; give numbers, for example 0 and 1 for two groups") from None
     bad = np.isinf(values) if missing else ~np.isfinite(values)
     if bad.any():
         row, column = np.argwhere(bad)[0]
@@ -190,10 +195,20 @@ def _numbers(frame: pd.DataFrame, name: str, missing: bool = False) -> np.ndarra
     return values
 
 
+def _first_text(frame: pd.DataFrame) -> str:
+    """The first column that is not numeric, with the first value that shows it."""
+    for column in frame.columns:
+        number = pd.to_numeric(frame[column], errors="coerce")
+        culprit = frame.index[(number.isna() & frame[column].notna()).to_numpy()]
+        if len(culprit):
+            return f"column '{column}' holds text ('{frame.loc[culprit[0], column]}' for individual '{culprit[0]}')"
+    return f"column '{frame.columns[0]}' does not hold numbers"
+
+
 def _symmetric(K: np.ndarray, ids: list[str]) -> np.ndarray:
-    gap = np.abs(K - K.T)
-    if not gap.any():
+    if np.array_equal(K, K.T):
         return K
+    gap = np.abs(K - K.T)
     if gap.max() > ASYMMETRY * np.abs(K).max():
         i, j = np.unravel_index(int(np.argmax(gap)), gap.shape)
         raise InputError(f"kinship is not symmetric: {K[i, j]:g} for ('{ids[i]}', '{ids[j]}') and {K[j, i]:g} for "
@@ -235,6 +250,8 @@ def _batches(ids, phenotypes, columns, Y, X, K, w, notes) -> list[Data]:
 def _check_batch(data: Data) -> None:
     n, p = data.X.shape
     whose = f"pheno '{data.phenotypes[0]}'"
+    if n == 0:
+        raise InputError(f"{whose} is missing for every individual; leave it out")
     if n <= p:
         raise InputError(f"{whose} has {n} individuals with all values and the model has {p} coefficients "
                          f"({_some(data.columns)}): more individuals than coefficients are needed")

@@ -239,7 +239,7 @@ class _Judge:
             "engines": {name: {"status": "answered", "message": "", "warnings": list(answer.native.warnings)}
                         for name, answer in self.answers.items()}
             | {name: {"status": verdict, "message": why, "warnings": []} for name, (verdict, why) in silent.items()},
-            "verdict": worst(counts), "verdicts": dict(counts),
+            "verdict": worst(counts or ["not comparable"]), "verdicts": dict(counts),
             "estimates": {name: {"native": _plain(answer.native), "translated": _plain(answer.optimum),
                                  "verdict": [list(ORDER)[rank] for rank in self.worst[name]]}
                           for name, answer in self.answers.items()},

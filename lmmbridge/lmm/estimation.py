@@ -16,6 +16,7 @@ GRID = special.expit(np.linspace(-15.0, 15.0, 51))
 SMALLEST_D = 1e-8
 #: Log likelihoods that differ by less than this, relative to 1 + |loglik|, cannot be told apart.
 INDISTINGUISHABLE = 1e-9
+ROOT_EPSILON = float(np.sqrt(np.finfo(float).eps))
 
 
 @dataclass(frozen=True)
@@ -127,12 +128,12 @@ def unbounded(rotated: Rotated, reml: bool) -> bool:
     u = int(np.sum(null))
     if u == 0 or u == len(null):
         return False
-    scale = np.linalg.norm(rotated.X, axis=0)
-    null_X = rotated.X[null] / scale
-    beta, _, rank, _ = np.linalg.lstsq(null_X, rotated.y[null], rcond=1e-8)
-    unexplained = np.linalg.norm(rotated.y[null] - null_X @ beta)
-    all_beta = np.linalg.lstsq(rotated.X / scale, rotated.y, rcond=None)[0]
-    residual = np.linalg.norm(rotated.y - rotated.X / scale @ all_beta)
-    if unexplained > np.sqrt(np.finfo(float).eps) * residual:
+    # Cosines against an orthonormal basis of X: a null space orthogonal to X up to rounding counts as unseen by it.
+    basis = np.linalg.qr(rotated.X)[0]
+    seen, cosines, _ = np.linalg.svd(basis[null], full_matrices=False)
+    seen = seen[:, cosines > ROOT_EPSILON]
+    unexplained = np.linalg.norm(rotated.y[null] - seen @ (seen.T @ rotated.y[null]))
+    residual = np.linalg.norm(rotated.y - basis @ (basis.T @ rotated.y))
+    if unexplained > ROOT_EPSILON * residual:
         return False
-    return u > rank if reml else True
+    return u > seen.shape[1] if reml else True

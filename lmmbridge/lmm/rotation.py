@@ -14,7 +14,7 @@ class Eigen:
     Attributes
     ----------
     values : ndarray, shape (n,)
-        Eigenvalues, ascending, as computed: rounding leaves those of a singular K a little off zero, on either side.
+        Eigenvalues, ascending; those that are zero to rounding are zero.
     vectors : ndarray, shape (n, n)
         U, a column per eigenvalue.
     weights : ndarray, shape (n,), or None
@@ -61,6 +61,9 @@ class Rotated:
 def eigen_decomposition(kinship: np.ndarray, weights: np.ndarray | None = None) -> Eigen:
     """Eigen decomposition of W½KW½ (LAPACK's divide and conquer).
 
+    Eigenvalues within `Eigen.zero` of zero are set to zero: near h = 1, where 1 − h is as small as they are, the
+    likelihood would follow their rounding.
+
     Parameters
     ----------
     kinship : ndarray, shape (n, n)
@@ -72,7 +75,9 @@ def eigen_decomposition(kinship: np.ndarray, weights: np.ndarray | None = None) 
         root = np.sqrt(weights)
         kinship = root[:, None] * kinship * root
     values, vectors = linalg.eigh(kinship, driver="evd", check_finite=False)
-    return Eigen(values, vectors, weights)
+    eigen = Eigen(values, vectors, weights)
+    values[np.abs(values) <= eigen.zero] = 0.0
+    return eigen
 
 
 def rotate(eigen: Eigen, Y: np.ndarray, X: np.ndarray) -> list[Rotated]:

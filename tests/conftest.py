@@ -1,0 +1,21 @@
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import settings
+
+# The same examples on every machine by default; `--hypothesis-profile=deep` looks for new ones, about 24000 in all.
+settings.register_profile("default", max_examples=60, derandomize=True, deadline=None)
+settings.register_profile("deep", max_examples=2000, derandomize=False, deadline=None, print_blob=True)
+settings.load_profile("default")
+
+
+@pytest.fixture(scope="session")
+def tolerance():
+    """tolerance(name): the number of that name in tests/tolerances.yaml, where its reason stands."""
+    entries = yaml.safe_load(Path(__file__).with_name("tolerances.yaml").read_text(encoding="utf-8"))
+
+    def value(name: str) -> float:
+        return float(entries[name]["value"])
+
+    return value

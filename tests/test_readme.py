@@ -1,0 +1,70 @@
+"""What the README tells people to run, runs."""
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lmmbridge.agreement.verdicts import MEANING
+from lmmbridge.engines import ENGINES
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.S)
+
+
+COMMANDS = [line for block in blocks("sh") for line in block.splitlines()]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(4)
+    ids = [f"m{i}" for i in range(40)]
+    G = rng.normal(size=(40, 90))
+    pd.DataFrame(G @ G.T / 90, ids, ids).to_csv(tmp_path / "kinship.csv")
+    pd.DataFrame(rng.normal(size=(40, 2)), ids, ["weight", "length"]).to_csv(tmp_path / "pheno.csv")
+    pd.DataFrame({"sex": np.arange(40) % 2}, ids).to_csv(tmp_path / "covar.csv")
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", [line for line in COMMANDS if line.startswith("make")])
+def test_make_targets_exist(command):
+    done = subprocess.run([*command.split(), "--dry-run"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", [line for line in COMMANDS if line.startswith("lmmbridge")])
+def test_lmmbridge_commands(command, folder):
+    if "qtl2" in command and ENGINES["qtl2"].availability().version is None:
+        pytest.skip(f"engine qtl2 is not available: {ENGINES['qtl2'].availability().remedy}")
+    done = subprocess.run(f"{sys.executable} -m {command}", shell=True, cwd=folder, capture_output=True, text=True,
+                          timeout=600)
+    assert done.returncode == 0, done.stderr + done.stdout
+
+
+def test_every_shell_command_is_tested():
+    assert all(line.startswith(("make", "lmmbridge")) for line in COMMANDS)
+
+
+def test_python_blocks():
+    session: dict = {}
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), session)
+    assert 0.0 <= session["fit"].hsq <= 1.0
+    assert list(session["answer"].value.index) == ["10%", "90%"]
+
+
+def test_verdicts_and_engines_are_all_there():
+    for name in (*MEANING, *(f"`{engine}`" for engine in ENGINES)):
+        assert name in README
+
+
+def test_pictures_are_there():
+    for path in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README):
+        assert (ROOT / path).stat().st_size > 0
