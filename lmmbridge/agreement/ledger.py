@@ -30,8 +30,8 @@ class Size:
     def of(cls, data: Data) -> Size:
         n, p = data.X.shape
         w = np.ones(n) if data.weights is None else data.weights
-        return cls(n, p, float(np.sum(np.log(w))), float(np.linalg.slogdet(data.X.T @ data.X)[1]),
-                   float(np.linalg.slogdet(data.X.T @ (w[:, None] * data.X))[1]))
+        return cls(n, p, float(np.sum(np.log(w))), _logdet_crossproduct(data.X),
+                   _logdet_crossproduct(np.sqrt(w)[:, None] * data.X))
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,10 @@ class Convention:
         constant = (self.to_reml if self.optimum_is_reml(reml) else self.to_ml)(size)
         return Optimum(hsq, native.loglik * self.optimum_unit + constant,
                        self._sigmasq(native.sigmasq, hsq, size, reml), native.beta, native.warnings)
+
+
+def _logdet_crossproduct(A: np.ndarray) -> float:
+    return 2.0 * float(np.sum(np.log(np.abs(np.diag(np.linalg.qr(A, mode="r"))))))
 
 
 def _nothing(size: Size) -> float:

@@ -6,15 +6,16 @@ the smallest case that shows it, and so notices when upstream has mended it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import optimize
 
 from lmmbridge.agreement import simulation
-from lmmbridge.agreement.ledger import LEDGER, Convention
+from lmmbridge.agreement.differences import differences
+from lmmbridge.agreement.ledger import LEDGER
 from lmmbridge.agreement.tolerances import tolerances
-from lmmbridge.engines import ENGINES, EngineFailure
+from lmmbridge.engines import ENGINES, EngineFailure, Evaluation
 from lmmbridge.engines.dense import gls
 from lmmbridge.engines.r_engines import TOLERANCE, load, shared_session
 from lmmbridge.inputs import Data
@@ -23,10 +24,14 @@ from lmmbridge.inputs import Data
 REPRODUCED = 5e-8
 #: … or, where rounding on a flat top moves Brent further, within this and of equal likelihood.
 SAME_TOP = 1e-4
+#: Rounding is reproduced in size: up to this many times the worst of `DRAWS` computations.
+SAME_SIZE, DRAWS = 10.0, 8
+#: A relative difference that leaves no digit; beyond it, size says nothing.
+ALL_DIGITS = 0.1
 
 
-@dataclass(frozen=True)
-class Observation:
+@dataclass(frozen=True, eq=False)
+class OptimumOff:
     """A difference at the optimum that wants an explanation: one engine's ĥ for one phenotype.
 
     Attributes
@@ -68,6 +73,34 @@ class Observation:
         return apart <= REPRODUCED
 
 
+@dataclass(frozen=True, eq=False)
+class ValueOff:
+    """A value at fixed h that is off the dense one and wants an explanation.
+
+    Attributes
+    ----------
+    engine : str
+    data : Data
+    column : int
+        Which phenotype.
+    reml : bool
+    hsq : float
+        Under K.
+    quantity : str
+        "loglik", "sigmasq" or "beta".
+    difference : float
+        On the quantity's own scale; infinite where the engine gave no number.
+    """
+
+    engine: str
+    data: Data
+    column: int
+    reml: bool
+    hsq: float
+    quantity: str
+    difference: float
+
+
 @dataclass(frozen=True)
 class Finding:
     """What an entry's executable case found.
@@ -99,8 +132,9 @@ class Divergence:
         Versions in which it was seen.
     check : function
         Runs the smallest case on the live engine.
-    reproduces : function or None
-        Whether the stated fault gives the observed ĥ. None where the ledger already translates the difference.
+    gives_optimum, gives_value : function or None
+        Whether the stated fault gives the observed ĥ, or value at fixed h. None for what it does not touch, and where
+        the ledger already translates the difference.
     """
 
     name: str
@@ -108,38 +142,106 @@ class Divergence:
     statement: str
     seen_in: str
     check: Callable[[], Finding]
-    reproduces: Callable[[Observation], bool] | None = None
+    gives_optimum: Callable[[OptimumOff], bool] | None = None
+    gives_value: Callable[[ValueOff], bool] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} (seen in {self.seen_in}): {self.statement}"
 
 
-def explanation(observation: Observation) -> Divergence | None:
-    """The entry whose fault reproduces the observation, if there is one."""
+def explanation(observed: OptimumOff | ValueOff) -> Divergence | None:
+    """The entry whose fault reproduces what was observed, if there is one."""
     for entry in REGISTER:
-        if observation.engine in entry.engines and entry.reproduces and entry.reproduces(observation):
+        gives = entry.gives_optimum if isinstance(observed, OptimumOff) else entry.gives_value
+        if observed.engine in entry.engines and gives is not None and gives(observed):
             return entry
     return None
 
 
-def single_search(observation: Observation, ends: bool) -> float:
+def single_search(observed: OptimumOff, ends: bool) -> float:
     """ĥ (under K) of one Brent search over the engine's own (0, 1), with or without the ends, on the dense likelihood."""
-    convention = LEDGER[observation.engine]
+    convention = LEDGER[observed.engine]
 
     def negative(native: float) -> float:
-        return -observation.loglik(float(convention.from_native_hsq(native)))
+        return -observed.loglik(float(convention.from_native_hsq(native)))
 
     found = optimize.minimize_scalar(negative, bounds=(0.0, 1.0), method="bounded", options={"xatol": TOLERANCE})
     candidates = [float(found.x)] + ([0.0, 1.0] if ends else [])
     return float(convention.from_native_hsq(min(candidates, key=negative)))
 
 
-def _stops_short_of_the_end(observation: Observation) -> bool:
+def _stops_short_of_the_end(observed: OptimumOff) -> bool:
     """The search without the ends gives the observed ĥ; with them it would have found the best."""
-    return (observation.is_reproduced_by(single_search(observation, ends=False))
-            and observation.is_optimal(single_search(observation, ends=True)))
+    return (observed.is_reproduced_by(single_search(observed, ends=False))
+            and observed.is_optimal(single_search(observed, ends=True)))
 
 
-def _climbs_the_lower_maximum(observation: Observation) -> bool:
+def _climbs_the_lower_maximum(observed: OptimumOff) -> bool:
     """A single search, with the ends if the engine tries them, gives the observed ĥ."""
-    return observation.is_reproduced_by(single_search(observation, ends=observation.engine != "lmmlite-r"))
+    return observed.is_reproduced_by(single_search(observed, ends=observed.engine != "lmmlite-r"))
+
+
+def normal_equations(data: Data, h: float, reml: bool,
+                     rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Log likelihood (1,), σ² (1,) and β (p, 1) as lmmlite and qtl2 compute them, with one draw of their rounding.
+
+    Rotation by the eigenvectors of K, X'V⁻¹X by eigen decomposition, Q = y'V⁻¹y − y'V⁻¹Xb. The individuals are in random
+    order, and the decomposed matrices are moved by ε times their norm: that is how near the matrix is whose exact
+    decomposition a backward stable solver gives.
+    """
+    def decompose(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        noise = rng.normal(size=A.shape)
+        values, vectors = np.linalg.eigh(A + np.finfo(float).eps * np.linalg.norm(A, 2) * (noise + noise.T) / 2.0)
+        return np.where(values > 0.0, values, np.nan), vectors
+
+    n, p = data.X.shape
+    order = rng.permutation(n)
+    root = np.ones((n, 1)) if data.weights is None else np.sqrt(data.weights)[:, None]
+    lam, U = np.linalg.eigh((root * data.K * root.T)[np.ix_(order, order)])
+    X, y = U.T @ (root * data.X)[order], U.T @ (root * data.Y)[order]
+    d = h * lam + 1.0 - h
+    XSX, XSy = X.T @ (X / d[:, None]), X.T @ (y / d[:, None])
+    values, vectors = decompose(XSX)
+    beta = vectors @ ((vectors.T @ XSy) / values[:, None])
+    Q = (y.T @ (y / d[:, None]) - XSy.T @ beta)[0]
+    Q = np.where(Q > 0.0, Q, np.nan)
+    df = n - p if reml else n
+    logdet = np.sum(np.log(d)) - 2.0 * np.sum(np.log(root))
+    if reml:
+        logdet += np.sum(np.log(values)) - np.sum(np.log(decompose(data.X.T @ data.X)[0]))
+    return -0.5 * (df * (np.log(2.0 * np.pi * Q / df) + 1.0) + logdet), Q / df, beta
+
+
+def normal_equations_error(data: Data, h: float, reml: bool, quantity: str) -> float:
+    """The worst error of our own normal equations in several draws of rounding; infinite where they give no number."""
+    right = _evaluation(*gls(data, h, data.Y, reml))
+    rng = np.random.default_rng(0)
+    answers = [_evaluation(*normal_equations(data, h, reml, rng)) for _ in range(DRAWS)]
+    errors = [float(differences(answer, right, data)[quantity][0, 0]) for answer in answers]
+    return float(np.max(np.nan_to_num(errors, nan=np.inf)))
+
+
+def _loses_digits_in_normal_equations(observed: ValueOff) -> bool:
+    """Our own normal equations lose as many digits as the engine did."""
+    data = one_phenotype(observed.data, observed.column)
+    error = normal_equations_error(data, observed.hsq, observed.reml, observed.quantity)
+    return min(observed.difference, ALL_DIGITS) <= SAME_SIZE * error
+
+
+def _climbs_a_noisy_likelihood(observed: OptimumOff) -> bool:
+    """What ĥ loses is no more than the error of a likelihood from normal equations."""
+    loss = (observed.highest - observed.loglik(observed.hsq)) / (1.0 + abs(observed.highest))
+    data = one_phenotype(observed.data, observed.column)
+    return min(loss, ALL_DIGITS) <= SAME_SIZE * normal_equations_error(data, observed.hsq, observed.reml, "loglik")
+
+
+def _evaluation(loglik: np.ndarray, sigmasq: np.ndarray, beta: np.ndarray) -> Evaluation:
+    return Evaluation(loglik[None], sigmasq[None], beta[None])
+
+
+def one_phenotype(data: Data, column: int) -> Data:
+    """The same problem with one of its phenotypes."""
+    return replace(data, Y=data.Y[:, [column]], phenotypes=(data.phenotypes[column],), positions=(data.positions[column],))
 
 
 def _twins(h: float, n: int = 12) -> Data:
@@ -171,6 +273,16 @@ def _local_maximum() -> Finding:
     return Finding(abs(observed - right) > REPRODUCED, observed, right)
 
 
+def _large_mean() -> Finding:
+    """σ² of a phenotype whose mean is a million times its spread."""
+    data = _twins(1.0)
+    data = replace(data, Y=data.Y / 7.0 + 1e6 / 3.0)
+    hsq = np.array([[0.5]])
+    observed = float(ENGINES["lmmlite-cpp"].at_hsq(data, hsq, reml=True).sigmasq[0, 0])
+    right = float(gls(data, 0.5, data.Y, reml=True)[1][0])
+    return Finding(not np.isclose(observed, right, rtol=tolerances()["sigmasq"]["limit"]), observed, right)
+
+
 def _constant_covariate() -> Finding:
     """ĥ (under K) of est_herit with covariates (1, x₁, x₂): it keeps the constant twice and loses x₂."""
     rng = np.random.default_rng(0)
@@ -190,7 +302,8 @@ def _constant_covariate() -> Finding:
 REGISTER: tuple[Divergence, ...] = (
     Divergence(
         "lmmlite-boundary", ("lmmlite-r",),
-        "lmmlite fitLMM(use_cpp=FALSE) ignores check_boundary: the search stops a step short of hsq = 0 or 1",
+        "lmmlite fitLMM(use_cpp=FALSE) ignores check_boundary: the ends are not tried, so that the search stops a step "
+        "short of a maximum at hsq = 0 or 1, or on a lower one inside",
         "lmmlite 0.2-2", _boundary_not_tried, _stops_short_of_the_end),
     Divergence(
         "lmmlite-ml-variance", ("lmmlite-r", "lmmlite-cpp"),
@@ -200,6 +313,10 @@ REGISTER: tuple[Divergence, ...] = (
         "single-search", ("lmmlite-r", "lmmlite-cpp", "qtl2"),
         "one Brent search over (0, 1) may climb the lower of two maxima of the likelihood", "lmmlite 0.2-2, qtl2 0.46",
         _local_maximum, _climbs_the_lower_maximum),
+    Divergence(
+        "normal-equations", ("lmmlite-r", "lmmlite-cpp", "qtl2"),
+        "solves X'V⁻¹Xb = X'V⁻¹y and takes Q = y'V⁻¹y − y'V⁻¹Xb: digits are lost with cond(X)² and (mean/spread)² of y",
+        "lmmlite 0.2-2, qtl2 0.46", _large_mean, _climbs_a_noisy_likelihood, _loses_digits_in_normal_equations),
     Divergence(
         "qtl2-constant-covariate", ("qtl2",),
         "qtl2 est_herit with a constant column in addcovar keeps that column and drops the last covariate instead "

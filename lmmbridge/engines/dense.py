@@ -72,9 +72,14 @@ def gls(data: Data, h: float, Y: np.ndarray, reml: bool) -> tuple[np.ndarray, np
     sigmasq = Q / (n - p if reml else n)
     logdet_V = 2.0 * np.sum(np.log(np.diag(L)))
     if reml:
-        contrasts_logdet = logdet_V + np.linalg.slogdet(LX.T @ LX)[1] - np.linalg.slogdet(data.X.T @ data.X)[1]
+        contrasts_logdet = logdet_V + _logdet_crossproduct(LX) - _logdet_crossproduct(data.X)
         return -0.5 * ((n - p) * np.log(2 * np.pi * sigmasq) + contrasts_logdet + Q / sigmasq), sigmasq, beta
     return -0.5 * (n * np.log(2 * np.pi * sigmasq) + logdet_V + Q / sigmasq), sigmasq, beta
+
+
+def _logdet_crossproduct(A: np.ndarray) -> float:
+    """log|A'A| without forming A'A, which would square the condition number: by singular values."""
+    return 2.0 * float(np.sum(np.log(np.linalg.svd(A, compute_uv=False))))
 
 
 def _positive_definite(K: np.ndarray) -> bool:

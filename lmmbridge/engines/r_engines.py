@@ -70,8 +70,8 @@ class REngine(Engine):
     def optimum(self, data: Data, reml: bool) -> Optimum:
         answer = self._call(data, "optimum", reml=reml, **self.arguments, **self.search_arguments)
         value, m = answer.value, data.Y.shape[1]
-        vectors = {name: np.atleast_1d(value[name]).astype(float) for name in ("hsq", "loglik", "sigmasq")}
-        beta = np.reshape(value["beta"], (-1, m)) if "beta" in value else None
+        vectors = {name: _plain_nan(np.atleast_1d(value[name])) for name in ("hsq", "loglik", "sigmasq")}
+        beta = _plain_nan(np.reshape(value["beta"], (-1, m))) if "beta" in value else None
         return Optimum(**vectors, beta=beta, warnings=answer.warnings)
 
     def _call(self, data: Data, what: str, **arguments: Any) -> RAnswer:
@@ -80,6 +80,11 @@ class REngine(Engine):
             return shared_session().call(f"{self.prefix}_{what}", **arguments)
         except RLinkError as error:
             raise EngineFailure(str(error)) from error
+
+
+def _plain_nan(values: np.ndarray) -> np.ndarray:
+    """R's NA as NaN: the bits of NA raise a floating point flag in arithmetic."""
+    return np.where(np.isnan(values), np.nan, values)
 
 
 class ReferenceEngine(REngine):

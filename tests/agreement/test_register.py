@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from lmmbridge.agreement.register import REGISTER, Observation, explanation
+from lmmbridge.agreement.register import REGISTER, OptimumOff, explanation
 from lmmbridge.agreement.simulation import two_maxima
 from lmmbridge.engines import ENGINES
 from lmmbridge.engines.dense import gls
@@ -19,10 +19,10 @@ def test_the_installed_version_shows_it(name, live):
     assert finding.observed != finding.right
 
 
-def observation(engine: str, hsq: float) -> Observation:
+def observation(engine: str, hsq: float) -> OptimumOff:
     data = two_maxima()
     best = ENGINES["dense"].optimum(data, reml=True).hsq[0]
-    return Observation(engine, data, 0, True, hsq, float(gls(data, best, data.Y, True)[0][0]))
+    return OptimumOff(engine, data, 0, True, hsq, float(gls(data, best, data.Y, True)[0][0]))
 
 
 def test_an_estimate_that_the_fault_does_not_reproduce_is_not_explained():
@@ -37,4 +37,4 @@ def test_an_optimum_needs_no_explanation():
     best = float(ENGINES["dense"].optimum(data, reml=True).hsq[0])
     assert observation("python", best).is_optimal(best)
     assert not observation("python", best).is_optimal(best + 0.1)
-    assert np.isneginf(Observation("python", data, 0, True, 0.5, 0.0).loglik(-50.0))
+    assert np.isneginf(OptimumOff("python", data, 0, True, 0.5, 0.0).loglik(-50.0))

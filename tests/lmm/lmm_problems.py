@@ -10,7 +10,7 @@ from lmmbridge import lmm
 KINSHIPS = ("full rank", "rank deficient", "repeated eigenvalues")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Problem:
     """One phenotype with everything that the model needs, and an h at which to look at it."""
 
@@ -19,6 +19,10 @@ class Problem:
     K: np.ndarray
     weights: np.ndarray | None = None
     hsq: float = 0.5
+
+    def __repr__(self):
+        n, p = self.X.shape
+        return f"<n = {n}, p = {p}, h = {self.hsq}, {'no ' if self.weights is None else ''}weights>"
 
     @property
     def V(self):

@@ -1,0 +1,34 @@
+"""Differences of the compared quantities, each on its own scale (tolerances.yaml says which)."""
+from __future__ import annotations
+
+import numpy as np
+
+from lmmbridge.agreement.tolerances import tolerances
+from lmmbridge.engines import Evaluation
+from lmmbridge.inputs import Data
+
+#: Digits of agreement are capped here: beyond, doubles cannot differ.
+MOST_DIGITS = 15.0
+
+
+def differences(one: Evaluation, other: Evaluation, data: Data) -> dict[str, np.ndarray]:
+    """Differences of the quantities that both give, shape (g, m) each.
+
+    loglik: |Δ| / (1 + |loglik|); sigmasq: |Δ| / σ²; beta: ‖Δβ‖ / ‖β‖, or against the size that y gives it where β itself
+    is a small part of that.
+    """
+    found = {"loglik": np.abs(one.loglik - other.loglik) / (1.0 + np.abs(other.loglik))}
+    if one.sigmasq is not None and other.sigmasq is not None:
+        found["sigmasq"] = np.abs(one.sigmasq - other.sigmasq) / np.abs(other.sigmasq)
+    if one.beta is not None and other.beta is not None:
+        smallest = tolerances()["beta"]["floor"] * np.linalg.norm(data.Y, axis=0) / np.linalg.norm(data.X, 2)
+        size = np.maximum(np.linalg.norm(one.beta, axis=1), np.linalg.norm(other.beta, axis=1))
+        found["beta"] = np.linalg.norm(one.beta - other.beta, axis=1) / np.maximum(size, smallest)
+    return found
+
+
+def digits(difference: float) -> float:
+    """Digits of agreement: −log10 of a scaled difference, between 0 and 15, rounded down to a tenth."""
+    if difference <= 10.0**-MOST_DIGITS:
+        return MOST_DIGITS
+    return float(max(0.0, np.floor(-10.0 * np.log10(difference)) / 10.0))

@@ -1,0 +1,93 @@
+"""Where engines are compared: a grid of hsq with both ends, and every engine's own ĥ."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lmmbridge import lmm
+from lmmbridge.agreement.tolerances import condition_limit, tolerance
+from lmmbridge.engines import Optimum
+from lmmbridge.inputs import Data
+
+#: The grid; the end of the range of hsq is added (1, or the last value at which V is positive definite).
+GRID = np.concatenate([np.linspace(0.0, 0.95, 20), [0.99, 0.999]])
+
+
+@dataclass(frozen=True)
+class Points:
+    """Values of hsq (under K) for each of m phenotypes.
+
+    Attributes
+    ----------
+    hsq : ndarray, shape (g, m)
+        The grid, then a row for each engine's own ĥ.
+    owner : dict
+        Engine → its row.
+    usable : dict
+        Engine → (m,) bool: whether its ĥ is a number at which V is positive definite. Where not, its row says 0.
+    condition_V : ndarray, shape (g, m)
+    condition_X : float
+        Of X with columns scaled to length 1 (their units do no harm).
+    condition_y : ndarray, shape (m,)
+        ‖y‖ over the norm of its least squares residual: how much of y cancels before anything is left to explain.
+    n : int
+        Number of individuals.
+    """
+
+    hsq: np.ndarray
+    owner: dict[str, int]
+    usable: dict[str, np.ndarray]
+    condition_V: np.ndarray
+    condition_X: float
+    condition_y: np.ndarray
+    n: int
+
+    @property
+    def grid(self) -> int:
+        """Number of rows that are the grid's."""
+        return len(self.hsq) - len(self.owner)
+
+    @property
+    def well_conditioned(self) -> np.ndarray:
+        """Where engines must agree, shape (g, m)."""
+        limit = condition_limit()
+        return (self.condition_V <= limit) & (self.condition_X <= limit) & (self.condition_y <= limit)
+
+    @property
+    def likelihood_noise(self) -> np.ndarray:
+        """Rounding error to expect in a log likelihood, relative to 1 + |loglik|, from y's cancellation alone, (m,)."""
+        return np.finfo(float).eps * np.sqrt(self.n) * self.condition_y
+
+    def tolerance(self, quantity: str, rows: np.ndarray) -> np.ndarray:
+        """Of "loglik", "sigmasq" or "beta" at some rows, shape (rows, m)."""
+        condition = self.condition_V[rows] * (self.condition_X**2 if quantity == "beta" else self.condition_y)
+        return tolerance(quantity, self.n, condition)
+
+
+def choose_points(data: Data, eigen: lmm.Eigen, optima: dict[str, Optimum]) -> Points:
+    """The grid up to the end of hsq's range, and the engines' ĥ (under K)."""
+    m = data.Y.shape[1]
+    end = lmm.search_end(eigen)
+    grid = np.concatenate([GRID[GRID < end], [end]])
+    rows, owner, usable = [np.repeat(grid[:, None], m, axis=1)], {}, {}
+    for name, optimum in optima.items():
+        smallest_d = optimum.hsq * eigen.values[0] + 1.0 - optimum.hsq
+        usable[name] = (optimum.hsq >= 0.0) & (optimum.hsq <= 1.0) & (smallest_d > eigen.zero)
+        owner[name] = len(grid) + len(owner)
+        rows.append(np.where(usable[name], optimum.hsq, 0.0)[None])
+    hsq = np.concatenate(rows)
+    basis = np.linalg.qr(data.X)[0]
+    residual = data.Y - basis @ (basis.T @ data.Y)
+    return Points(hsq, owner, usable, _condition_V(data, eigen, hsq),
+                  float(np.linalg.cond(data.X / np.linalg.norm(data.X, axis=0))),
+                  np.linalg.norm(data.Y, axis=0) / np.linalg.norm(residual, axis=0), len(data.ids))
+
+
+def _condition_V(data: Data, eigen: lmm.Eigen, hsq: np.ndarray) -> np.ndarray:
+    """Condition number of V = hK + (1−h)W⁻¹ at every point."""
+    if data.weights is None:
+        smallest, largest = (hsq * value + 1.0 - hsq for value in (eigen.values[0], eigen.values[-1]))
+        return np.maximum(smallest, largest) / np.minimum(smallest, largest)
+    values = {h: np.linalg.eigvalsh(h * data.K + (1.0 - h) * np.diag(1.0 / data.weights)) for h in np.unique(hsq)}
+    return np.vectorize(lambda h: values[h][-1] / max(values[h][0], np.finfo(float).tiny))(hsq)

@@ -1,0 +1,1 @@
+"""Renderers of one result model: the terminal and a self-contained HTML page."""

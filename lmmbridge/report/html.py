@@ -1,0 +1,107 @@
+"""The report as one HTML page that needs nothing else: no script, no network, figures and style inside."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from lmmbridge.agreement.run import write_atomically
+from lmmbridge.agreement.verdicts import FAILING, MEANING
+from lmmbridge.report import figures, summary
+
+#: Rows of a list on the page; results.json has them all.
+MOST_ROWS = 100
+MOST_EXAMPLES = 10
+#: What is said of failing verdicts in the headline, the worst first.
+WRONG = {"unexplained": "unexplained", "engine failed": "without an answer because an engine failed"}
+#: How differences are scaled, by the first word of the quantity at fixed hsq.
+SCALES = {"loglik": "|a − b| / (1 + |b|)", "sigmasq": "|a − b| / |b|",
+          "beta": "‖a − b‖ / max(‖a‖, ‖b‖), with a floor for coefficients near zero",
+          "optimum": "log likelihood lost by one ĥ against the other, in natural logarithms"}
+#: Digits of agreement below which a cell of the heat tables gets the class.
+HEAT = ((9.0, "few"), (11.0, "d9"), (13.0, "d11"), (15.0, "d13"))
+
+
+def write(results: dict[str, Any], path: Path) -> None:
+    """Write the page.
+
+    Parameters
+    ----------
+    results : dict
+        The content of results.json.
+    path : Path
+    """
+    write_atomically(path, render(results))
+
+
+def render(results: dict[str, Any]) -> str:
+    """The page's text."""
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True,
+                              lstrip_blocks=True, undefined=StrictUndefined)
+    environment.filters |= {"count": _count, "number": _number, "heat": _heat}
+    quantities, rows = summary.matrix(results)
+    by_engine, by_case = summary.ill_conditioned(results)
+    return environment.get_template("report.html").render(
+        results=results, headline=headline(results), MEANING=MEANING, FAILING=FAILING, MOST_ROWS=MOST_ROWS,
+        MOST_EXAMPLES=MOST_EXAMPLES, SCALES=SCALES, families=summary.by_family(results),
+        found=summary.disagreements(results), quantities=quantities, matrix=rows,
+        square=_square(results, quantities, rows), divergences=summary.divergences(results),
+        not_comparable=summary.not_comparable(results), remarks=summary.remarks(results), by_engine=by_engine,
+        by_case=by_case, sources=summary.sources(results),
+        notes=dict.fromkeys(note for case in results["cases"] for note in case["notes"]),
+        curves=Markup(figures.likelihood_curves(results)), differences=Markup(figures.differences(results)))
+
+
+def headline(results: dict[str, Any]) -> str:
+    """The answer in a sentence."""
+    verdicts = results["verdicts"]
+    total = sum(count for verdict, count in verdicts.items() if verdict != "not available")
+    start = (f"{_things(len(_live(results)), 'engine')}, {_things(len(results['cases']), 'case')}, "
+             f"{_things(total, 'comparison')}: ")
+    if not results["status"]:
+        return start + ("all agree." if verdicts.get("agree") == total else "all agree or are accounted for.")
+    wrong = []
+    for verdict, words in WRONG.items():
+        if verdicts.get(verdict):
+            where = dict.fromkeys(comparison["quantity"] for _, comparison in summary.records(results, verdict))
+            verb = "is" if verdicts[verdict] == 1 else "are"
+            wrong.append(f"{verdicts[verdict]:,} {verb} {words} ({', '.join(where)})")
+    return start + "; ".join(wrong or results["failures"]) + "."
+
+
+def _live(results: dict[str, Any]) -> list[str]:
+    return [engine["name"] for engine in results["engines"] if engine["status"] not in ("not available", "failed")]
+
+
+def _square(results: dict[str, Any], quantities: list[str], rows: dict[str, list[float | None]]
+            ) -> dict[str, dict[str, dict[str, Any]]]:
+    """Engine × engine: above the diagonal digits of the log likelihood at fixed hsq, below it the share identical."""
+    if "loglik at fixed hsq" not in quantities:
+        return {}
+    column = quantities.index("loglik at fixed hsq")
+    digits = {tuple(pair.split(" – ")): values[column] for pair, values in rows.items()}
+    same = summary.identical(results)
+    names = [name for name in _live(results) if any(name in pair for pair in digits)]
+    return {a: {b: {"digits": digits.get((a, b)), "same": same.get((b, a))} for b in names} for a in names}
+
+
+def _things(number: int, name: str) -> str:
+    return f"{number:,} {name}{'' if number == 1 else 's'}"
+
+
+def _count(number: int) -> str:
+    return f"{number:,}"
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    """A number in so many significant digits; a dash where JSON had none."""
+    return "–" if value is None else f"{value:.{digits}g}"
+
+
+def _heat(digits: float | None) -> str:
+    """Class of a cell of a heat table."""
+    if digits is None:
+        return "none"
+    return next((name for limit, name in HEAT if digits < limit), "d15")

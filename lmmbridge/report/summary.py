@@ -1,0 +1,189 @@
+"""Summaries of a result model that several renderers show."""
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from lmmbridge.agreement.verdicts import ORDER, worst
+
+#: Verdicts that a reader wants to see one by one.
+OF_INTEREST = ("engine failed", "unexplained", "known divergence", "explained")
+#: The numbers in an engine's sentence that tell one case from another; single digits, as in hsq = 0, are words.
+NUMBER = re.compile(r"\d+\.\d+(?:e[-+]\d+)?|\de[-+]\d+|\d\d+|(?<=lower by )\d")
+
+
+def by_family(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Cases, phenotypes and verdicts per family of problems (iron, grav2, simulated, own)."""
+    families: dict[str, dict[str, Any]] = {}
+    for case in results["cases"]:
+        family = families.setdefault(case["problem"].split("/")[0],
+                                     {"cases": 0, "phenotypes": 0, "verdicts": Counter()})
+        family["cases"] += 1
+        family["phenotypes"] += len(case["phenotypes"])
+        family["verdicts"].update(case["verdicts"])
+    return families
+
+
+def matrix(results: dict[str, Any]) -> tuple[list[str], dict[str, list[float | None]]]:
+    """Quantities, and for each pair of engines the fewest digits of agreement in any case."""
+    quantities: dict[str, None] = {}
+    digits: dict[str, dict[str, float]] = {}
+    for case in results["cases"]:
+        for comparison in case["comparisons"]:
+            if comparison["b"] is None or comparison["digits"] is None:
+                continue
+            quantities.setdefault(comparison["quantity"])
+            row = digits.setdefault(f"{comparison['a']} – {comparison['b']}", {})
+            row[comparison["quantity"]] = min(comparison["digits"], row.get(comparison["quantity"], 15.0))
+    names = sorted(quantities, key=lambda name: (name == "optimum", name.startswith("reported"), name))
+    return names, {pair: [row.get(name) for name in names] for pair, row in digits.items()}
+
+
+def disagreements(results: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Every comparison that did not simply agree, by verdict, the largest relative to its tolerance first."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for case in results["cases"]:
+        for comparison in case["comparisons"]:
+            verdict = worst(comparison["counts"])
+            if verdict in OF_INTEREST:
+                found.setdefault(verdict, []).append(_row(case, comparison, verdict))
+    for rows in found.values():
+        rows.sort(key=lambda row: row["excess"], reverse=True)
+    return {verdict: found[verdict] for verdict in sorted(found, key=ORDER.__getitem__, reverse=True)}
+
+
+def _row(case: dict[str, Any], comparison: dict[str, Any], verdict: str) -> dict[str, Any]:
+    why = comparison["reasons"].get(verdict, {})
+    row = {"case": case["case"], "quantity": comparison["quantity"], "verdict": verdict,
+           "count": comparison["counts"][verdict], "why": f" ({'; '.join(why)})" if why else ""}
+    if comparison["b"] is None:
+        return row | {"engines": comparison["a"], "size": "", "excess": float("inf")}
+    difference = comparison["difference"]
+    size = "no number" if difference is None else f"off by {difference:.3g} (tolerance {comparison['tolerance']:.2g})"
+    if comparison.get("hsq_difference") is not None:
+        size += f", hsq by {comparison['hsq_difference']:.3g}"
+    at = f"{comparison['phenotype']} at hsq = {comparison['hsq']:.6g}: " if comparison["hsq"] is not None else ""
+    return row | {"engines": f"{comparison['a']} and {comparison['b']}", "size": at + size,
+                  "excess": float("inf") if difference is None else difference / comparison["tolerance"]}
+
+
+def records(results: dict[str, Any], verdict: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Every (case, comparison) in which some phenotype got this verdict."""
+    for case in results["cases"]:
+        for comparison in case["comparisons"]:
+            if comparison["counts"].get(verdict):
+                yield case, comparison
+
+
+def divergences(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """Known divergences by entry of the register: how often each took part, and its examples, the largest first.
+
+    A comparison in which both engines diverge counts for each entry.
+    """
+    entries: dict[str, dict[str, Any]] = {}
+    for case, comparison in records(results, "known divergence"):
+        for text, count in comparison["reasons"]["known divergence"].items():
+            name, _, statement = text.partition(": ")
+            entry = entries.setdefault(name, {"entry": name, "statement": statement, "count": 0, "examples": []})
+            entry["count"] += count
+            if worst(comparison["counts"]) == "known divergence":
+                entry["examples"].append(_example(case, comparison))
+    for entry in entries.values():
+        entry["examples"].sort(key=lambda row: -(row["difference"] or 0.0))
+    return sorted(entries.values(), key=lambda entry: -entry["count"])
+
+
+def _example(case: dict[str, Any], comparison: dict[str, Any]) -> dict[str, Any]:
+    """A record's worst phenotype: how far off, where, and each engine's ĥ."""
+    j = case["phenotypes"].index(comparison["phenotype"])
+    own = {name: case["estimates"][name]["translated"]["hsq"][j] for name in (comparison["a"], comparison["b"])}
+    return {"case": case["case"], "own_hsq": own} | {
+        key: comparison[key] for key in ("a", "b", "quantity", "phenotype", "difference", "tolerance", "hsq")}
+
+
+def not_comparable(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """Reasons for which a comparison could not be made, the most frequent first."""
+    reasons: dict[str, dict[str, Any]] = {}
+    for case, comparison in records(results, "not comparable"):
+        for why, count in comparison["reasons"]["not comparable"].items():
+            row = reasons.setdefault(why, {"why": why, "count": 0, "cases": set(), "quantities": set()})
+            row["count"] += count
+            row["cases"].add(case["case"])
+            row["quantities"].add(comparison["quantity"])
+    return sorted(reasons.values(), key=lambda row: -row["count"])
+
+
+def remarks(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the engines themselves said, by engine and kind (the sentence without its numbers), most frequent first."""
+    kinds: dict[tuple[str, str], dict[str, Any]] = {}
+    for case in results["cases"]:
+        for engine, answer in case["engines"].items():
+            for warning in answer["warnings"]:
+                phenotype, _, text = warning.partition(": ")
+                if phenotype not in case["phenotypes"]:
+                    phenotype, text = "", warning
+                kind = NUMBER.sub("…", text)
+                row = kinds.setdefault((engine, kind), {"engine": engine, "kind": kind, "count": 0, "cases": set(),
+                                                        "examples": []})
+                row["count"] += 1
+                row["cases"].add(case["case"])
+                row["examples"].append({"case": case["case"], "phenotype": phenotype, "text": text})
+    return sorted(kinds.values(), key=lambda row: -row["count"])
+
+
+def ill_conditioned(results: dict[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """How far the engines are off the dense log likelihood at ill-conditioned points.
+
+    Returns
+    -------
+    by_engine : list of dict
+        Engine, number of points, points without a dense or an own value, median and the largest row.
+    by_case : list of dict
+        Case, number of points, largest condition number, and for each engine the largest distance; the largest first.
+    """
+    found: dict[str, list[dict[str, Any]]] = {}
+    by_case = []
+    for case in results["cases"]:
+        row: dict[str, Any] = {"case": case["case"], "points": set(), "condition": 0.0, "off": {}}
+        for point in case["ill_conditioned"]:
+            found.setdefault(point["engine"], []).append(point | {"case": case["case"]})
+            row["points"].add((point["phenotype"], point["hsq"]))
+            row["condition"] = max(row["condition"], _or_infinite(point["condition"]))
+            if point["off"] is not None:
+                row["off"][point["engine"]] = max(point["off"], row["off"].get(point["engine"], 0.0))
+        if case["ill_conditioned"]:
+            by_case.append(row)
+    by_engine = []
+    for engine, points in found.items():
+        measured = sorted((point for point in points if point["off"] is not None), key=lambda point: point["off"])
+        by_engine.append({"engine": engine, "points": len(points), "without": len(points) - len(measured),
+                          "median": measured[len(measured) // 2]["off"] if measured else None,
+                          "largest": measured[-1] if measured else None})
+    by_case.sort(key=lambda row: -max(row["off"].values(), default=0.0))
+    return by_engine, by_case
+
+
+def sources(results: dict[str, Any]) -> dict[str, list[str]]:
+    """Where the problems come from: source → problems, each once."""
+    found: dict[str, dict[str, None]] = {}
+    for case in results["cases"]:
+        found.setdefault(case["source"], {}).setdefault(case["problem"])
+    return {source: list(problems) for source, problems in found.items()}
+
+
+def identical(results: dict[str, Any]) -> dict[tuple[str, str], float]:
+    """For each pair of engines the share of log likelihoods that are the same to the bit."""
+    totals: dict[tuple[str, str], list[int]] = {}
+    for case in results["cases"]:
+        for pair, (same, number) in case["identical"].items():
+            total = totals.setdefault(tuple(pair.split(" = ")), [0, 0])
+            total[0] += same
+            total[1] += number
+    return {pair: same / number for pair, (same, number) in totals.items() if number}
+
+
+def _or_infinite(value: float | None) -> float:
+    return math.inf if value is None else value
