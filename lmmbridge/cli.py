@@ -1,24 +1,21 @@
 """The command line: `lmmbridge validate`, `doctor`, `divergences`."""
 from __future__ import annotations
 
+import json
+import multiprocessing
 import os
+import shlex
+import sys
+import threading
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
-# One BLAS thread each: small matrices gain nothing from more, and the answers stay the same from run to run.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from threadpoolctl import threadpool_limits
 
-import json  # noqa: E402
-import multiprocessing  # noqa: E402
-import shlex  # noqa: E402
-import sys  # noqa: E402
-import threading  # noqa: E402
-from concurrent.futures import ProcessPoolExecutor  # noqa: E402
-from pathlib import Path  # noqa: E402
-
-import click  # noqa: E402
-from rich.console import Console  # noqa: E402
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: E402
-
-from lmmbridge import InputError, __version__  # noqa: E402
+from lmmbridge import InputError, __version__
 
 
 class Group(click.Group):
@@ -65,6 +62,9 @@ def validate(out, engines, problems, pheno, kinship, covar, weights) -> None:
     from lmmbridge.report import html, terminal
 
     console = Console(stderr=True)
+    # One BLAS thread in each process: small matrices gain nothing from more, and a run can be repeated to the bit.
+    threads = os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    threadpool_limits(int(threads))
     own = [value for value in (pheno, kinship, covar, weights) if value is not None]
     if own and (pheno is None or kinship is None):
         raise InputError("your own data need both --pheno and --kinship")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lmmbridge import __version__, lmm
+from lmmbridge.errors import InputError
 from lmmbridge.inputs import check_eigenvalues, prepare
 
 
@@ -77,6 +78,8 @@ def fit_lmm(pheno: Any, kinship: Any, covar: Any = None, *, reml: bool = True, w
     >>> round(fit.sigmasq_g + fit.sigmasq_e - fit.sigmasq, 12)
     0.0
     """
+    if not isinstance(reml, (bool, np.bool_)):
+        raise InputError(f"reml is {reml!r}: give True for REML or False for ML")
     fits: dict[int, tuple[str, lmm.LmmFit]] = {}
     for data in prepare(pheno, kinship, covar, weights):
         eigen = lmm.eigen_decomposition(data.K, data.weights)

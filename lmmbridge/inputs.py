@@ -141,6 +141,8 @@ def _frame(values: Any, name: str, leader: str = "", order: pd.Index | None = No
     if frame.columns.has_duplicates:
         twice = frame.columns[frame.columns.duplicated()][0]
         raise InputError(f"{name}: column '{twice}' occurs more than once; give every column its own name")
+    if frame.index.hasnans:
+        raise InputError(f"{name}: row {int(np.argmax(frame.index.isna())) + 1} has no ID; give every individual one")
     frame.index = pd.Index([str(individual) for individual in frame.index])
     if frame.index.has_duplicates:
         twice = frame.index[frame.index.duplicated()][0]
@@ -170,8 +172,7 @@ def _common_ids(parts: dict[str, pd.DataFrame]) -> tuple[list[str], list[str]]:
     for name, frame in parts.items():
         alone = [i for i in frame.index if i not in kept]
         if alone:
-            notes.append(f"{len(alone)} individuals of {name} are not in every input and were left out "
-                         f"({_some(alone)})")
+            notes.append(f"{_count(alone)} of {name} not in every input, left out ({_some(alone)})")
     return common, notes
 
 
@@ -239,7 +240,7 @@ def _batches(ids, phenotypes, columns, Y, X, K, w, notes) -> list[Data]:
         said = list(notes)
         if not keep.all():
             gone = [i for i, kept in zip(ids, keep) if not kept]
-            said.append(f"{len(gone)} individuals with a missing value of {_some(names, 3)} were left out ({_some(gone)})")
+            said.append(f"{_count(gone)} with a missing value of {_some(names, 3)}, left out ({_some(gone)})")
         data = Data(tuple(i for i, kept in zip(ids, keep) if kept), names, tuple(members), columns, Y[np.ix_(keep, members)], X[keep],
                     K[np.ix_(keep, keep)] if not keep.all() else K, None if w is None else w[keep], tuple(said))
         _check_batch(data)
@@ -294,6 +295,10 @@ def check_eigenvalues(values: np.ndarray) -> tuple[str, ...]:
         return (f"kinship has slightly negative eigenvalues (down to {smallest:.2g}); they are used as they are, and "
                 "hsq stays where V is positive definite",)
     return ()
+
+
+def _count(individuals: list[str]) -> str:
+    return "1 individual" if len(individuals) == 1 else f"{len(individuals)} individuals"
 
 
 def _some(names, most: int = 5) -> str:

@@ -54,7 +54,7 @@ setup_python() {
     say "Python is ready: .venv/"
 }
 
-r_has() { Rscript --vanilla -e '.libPaths(c(".r-library", .libPaths())); quit(status = !requireNamespace(commandArgs(TRUE), quietly = TRUE))' "$1" >/dev/null 2>&1; }
+r_has() { Rscript -e '.libPaths(c(".r-library", .libPaths())); quit(status = !requireNamespace(commandArgs(TRUE), quietly = TRUE))' "$1" >/dev/null 2>&1; }
 
 # Install one R package from CRAN unless one of R's libraries has it; says so where it cannot be had, and goes on.
 r_install() {
@@ -62,7 +62,7 @@ r_install() {
     r_has "$package" && return 0
     cores=$(getconf _NPROCESSORS_ONLN)
     say "installing the R package $package from CRAN into .r-library/ ($time on one core; using $cores), log: $log"
-    MAKEFLAGS=-j$cores Rscript --vanilla -e '
+    MAKEFLAGS=-j$cores Rscript -e '
         if (identical(unname(getOption("repos")["CRAN"]), "@CRAN@"))
             utils::chooseCRANmirror(graphics = FALSE, ind = 1, local.only = TRUE)
         .libPaths(c(".r-library", .libPaths()))

@@ -4,7 +4,7 @@ import pytest
 import yaml
 from hypothesis import settings
 
-# The same examples on every machine by default; `--hypothesis-profile=deep` looks for new ones, about 24000 in all.
+# The same examples on every machine by default; `--hypothesis-profile=deep` looks for new ones, 2000 a test.
 settings.register_profile("default", max_examples=60, derandomize=True, deadline=None)
 settings.register_profile("deep", max_examples=2000, derandomize=False, deadline=None, print_blob=True)
 settings.load_profile("default")

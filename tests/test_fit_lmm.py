@@ -148,3 +148,8 @@ def test_input_errors_are_value_errors(problem):
     with pytest.raises(InputError):
         fit_lmm(y[:-1], K)
     assert issubclass(InputError, ValueError)
+
+
+def test_a_criterion_in_words_is_refused():
+    with pytest.raises(InputError, match="reml is 'ML': give True for REML or False for ML"):
+        fit_lmm(np.arange(5.0) % 3, np.eye(5), reml="ML")

@@ -314,7 +314,7 @@ def test_missing_phenotypes_of_any_type(inputs, dtype, missing, tolerance):
     given["m4"] = missing
     fit = inputs.fit(pheno=given)
     assert_same(fit, inputs.fit(pheno=values.drop("m4")), tolerance)
-    assert "1 individuals with a missing value of weight were left out (m4)" in fit.notes
+    assert "1 individual with a missing value of weight, left out (m4)" in fit.notes
 
 
 def test_masked_phenotypes_are_missing(inputs, tolerance):
@@ -333,20 +333,20 @@ def test_missing_phenotypes_are_counted(inputs):
     some[["m2", "m5", "m9"]] = np.nan
     fit = inputs.fit(pheno=some)
     assert fit.n == N - 3
-    assert "3 individuals with a missing value of weight were left out (m2, m5, m9)" in fit.notes
+    assert "3 individuals with a missing value of weight, left out (m2, m5, m9)" in fit.notes
     many = inputs.pheno.copy()
     many.iloc[:12] = np.nan
-    assert "12 individuals with a missing value of weight were left out (m1, m2, m3, m4, m5, …)" in (
+    assert "12 individuals with a missing value of weight, left out (m1, m2, m3, m4, m5, …)" in (
         inputs.fit(pheno=many).notes)
 
 
 def test_individuals_in_some_inputs_only_are_counted(inputs, tolerance):
     fit = inputs.fit(pheno=inputs.pheno.drop(["m1", "m2"]), covar=inputs.covar.drop("m30"),
                      weights=pd.concat([inputs.weights, pd.Series({"x1": 1.0})]))
-    left_out = "are not in every input and were left out"
-    for count, name, who in ((1, "pheno", "m30"), (3, "kinship", "m1, m2, m30"), (2, "covar", "m1, m2"),
-                             (4, "weights", "m1, m2, m30, x1")):
-        assert f"{count} individuals of {name} {left_out} ({who})" in fit.notes
+    left_out = "not in every input, left out"
+    for count, name, who in (("1 individual", "pheno", "m30"), ("3 individuals", "kinship", "m1, m2, m30"),
+                             ("2 individuals", "covar", "m1, m2"), ("4 individuals", "weights", "m1, m2, m30, x1")):
+        assert f"{count} of {name} {left_out} ({who})" in fit.notes
     assert fit.n == N - 3
     kept = IDS[2:-1]
     by_hand = fit_lmm(inputs.pheno[kept], inputs.kinship.loc[kept, kept], inputs.covar.loc[kept],

@@ -15,7 +15,7 @@ from lmmbridge.lmm.rotation import Rotated
 ILL_CONDITIONED = 1e8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LmmFit:
     """A fitted linear mixed model y = Xb + e, var(e) = σ²[hK + (1−h)W⁻¹].
 
@@ -126,8 +126,10 @@ def fit(rotated: Rotated, reml: bool = True, *, columns: tuple[str, ...] = (), n
 
 def _in_words(rotated: Rotated, maximum, reml: bool) -> list[str]:
     """What is remarkable about the maximum, a sentence each."""
-    words = []
     n = len(rotated.y)
+    words = []
+    if rotated.eigen.rank < n:
+        words.append(f"K has rank {rotated.eigen.rank} of {n}: eigenvalues within rounding of zero count as zero")
     if maximum.unbounded:
         words.append(f"the {'REML' if reml else 'ML'} likelihood grows without bound as hsq goes to 1 (K has rank "
                      f"{rotated.eigen.rank} of {n} and the residual has no part in its null space): there is no "
