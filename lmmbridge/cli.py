@@ -5,9 +5,12 @@ import json
 import multiprocessing
 import os
 import shlex
+import signal
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import click
@@ -29,7 +32,7 @@ class Group(click.Group):
             context.exit(2)
         except KeyboardInterrupt:
             click.echo("lmmbridge: interrupted; what is finished is kept, the same command goes on from there", err=True)
-            context.exit(130)
+            os._exit(130)     # workers and R end when this process does; nothing waits for what they are at
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -93,8 +96,8 @@ def validate(out, engines, problems, pheno, kinship, covar, weights) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("cases", total=len(run.cases), completed=run.finished())
-        with _pool() as pool:
-            results = run.execute(pool, lambda name: progress.update(task, advance=1, description=name))
+        results = _in_processes(lambda pool: run.execute(
+            pool, lambda name: progress.update(task, advance=1, description=name)))
     html.write(results, out / "report.html")
     terminal.print_results(Console(), results, out)
     sys.exit(results["status"])
@@ -107,13 +110,21 @@ def _list(text: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _pool() -> ProcessPoolExecutor:
-    """A process per core, each with its own R; none outlives this one."""
-    return ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn"), initializer=_die_with_parent)
+def _in_processes(work: Callable[[ProcessPoolExecutor], dict]) -> dict:
+    """Work with a process per core, each with its own R; none of them outlives this one, or Ctrl-C."""
+    pool = ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn"), initializer=_worker)
+    try:
+        return work(pool)
+    except BrokenProcessPool:
+        raise click.ClickException("a worker process was killed (perhaps for lack of memory); what is finished is kept, "
+                                   "the same command goes on from there") from None
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _die_with_parent() -> None:
-    """In a worker: end at once when the parent is gone, however it went (the worker's R follows)."""
+def _worker() -> None:
+    """In a worker: leave Ctrl-C to the parent, and end with it, however it goes (the worker's R follows)."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 

@@ -1,11 +1,15 @@
 """The command line: one clear sentence and status 2 for bad input, nothing half-written, own data end to end."""
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 
@@ -147,3 +151,21 @@ def test_divergences_are_listed():
 def test_help_has_an_example(command):
     done = lmmbridge(command, "--help")
     assert done.returncode == 0 and "Example: lmmbridge" in done.stdout
+
+
+def test_ctrl_c_says_how_to_go_on_and_leaves_no_process(tmp_path):
+    # Where the tests run in the background, Ctrl-C may be ignored by inheritance.
+    code = ("import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+            "from lmmbridge.cli import main; main()")
+    process = subprocess.Popen([sys.executable, "-c", code, "validate", "--out", str(tmp_path / "out"), "--problems",
+                                "simulated", "--engines", "python,dense"], stderr=subprocess.PIPE, text=True,
+                               start_new_session=True)
+    while not list((tmp_path / "out" / "cases").glob("*.json")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    family = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on from there" in said and "Traceback" not in said
+    assert not psutil.wait_procs(family, timeout=20)[1]

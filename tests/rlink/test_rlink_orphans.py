@@ -11,9 +11,11 @@ import pytest
 
 from lmmbridge.rlink.library import PACKAGE_PARENT
 
+# Where the tests run in the background, Ctrl-C may be ignored by inheritance.
 SCRIPT = """
-import os, sys
+import os, signal, sys
 from lmmbridge.rlink import RSession
+signal.signal(signal.SIGINT, signal.default_int_handler)
 r = RSession()
 pid = r.eval("Sys.getpid()").value
 print(pid, flush=True)
