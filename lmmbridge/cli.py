@@ -31,7 +31,8 @@ class Group(click.Group):
             click.echo(f"lmmbridge: {error}", err=True)
             context.exit(2)
         except KeyboardInterrupt:
-            click.echo("lmmbridge: interrupted; what is finished is kept, the same command goes on from there", err=True)
+            click.echo("lmmbridge: interrupted; what is finished is kept, the same command goes on from there",
+                       err=True)
             os._exit(130)     # workers and R end when this process does; nothing waits for what they are at
 
 
@@ -44,7 +45,7 @@ def main() -> None:
 FILE = click.Path(path_type=Path)
 
 
-@main.command(epilog="Example: lmmbridge validate --out report --engines python,qtl2 --problems 'iron/loco*/covariates'")
+@main.command(epilog="Example: lmmbridge validate --out report --engines python,qtl2 --problems 'iron/loco*/*'")
 @click.option("--out", required=True, type=FILE, help="Folder for the results; an unfinished run in it goes on.")
 @click.option("--engines", default=None, help="Engines, separated by commas. Default: all that are here.")
 @click.option("--problems", default=None, help="Families (iron, grav2, simulated) or patterns of names, separated by "
@@ -116,8 +117,8 @@ def _in_processes(work: Callable[[ProcessPoolExecutor], dict]) -> dict:
     try:
         return work(pool)
     except BrokenProcessPool:
-        raise click.ClickException("a worker process was killed (perhaps for lack of memory); what is finished is kept, "
-                                   "the same command goes on from there") from None
+        raise click.ClickException("a worker process was killed (perhaps for lack of memory); what is finished is "
+                                   "kept, the same command goes on from there") from None
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

@@ -241,8 +241,9 @@ def _batches(ids, phenotypes, columns, Y, X, K, w, notes) -> list[Data]:
         if not keep.all():
             gone = [i for i, kept in zip(ids, keep) if not kept]
             said.append(f"{_count(gone)} with a missing value of {_some(names, 3)}, left out ({_some(gone)})")
-        data = Data(tuple(i for i, kept in zip(ids, keep) if kept), names, tuple(members), columns, Y[np.ix_(keep, members)], X[keep],
-                    K[np.ix_(keep, keep)] if not keep.all() else K, None if w is None else w[keep], tuple(said))
+        data = Data(tuple(i for i, kept in zip(ids, keep) if kept), names, tuple(members), columns,
+                    Y[np.ix_(keep, members)], X[keep], K if keep.all() else K[np.ix_(keep, keep)],
+                    None if w is None else w[keep], tuple(said))
         _check_batch(data)
         batches.append(data)
     return batches
@@ -262,7 +263,8 @@ def _check_batch(data: Data) -> None:
                          f"{data.Y[0, int(np.argmax(constant))]:g} for all of its {n} individuals; leave it out")
     norms = np.linalg.norm(data.X, axis=0)
     if (norms == 0.0).any():
-        raise InputError(f"covar: column '{data.columns[int(np.argmin(norms))]}' is 0 for all individuals; leave it out")
+        raise InputError(f"covar: column '{data.columns[int(np.argmin(norms))]}' is 0 for all individuals; leave it "
+                         "out")
     basis = np.empty((n, 0))
     for j in range(p):
         column = data.X[:, j] / norms[j]
@@ -275,8 +277,8 @@ def _check_batch(data: Data) -> None:
     residual = np.linalg.norm(data.Y - basis @ (basis.T @ data.Y), axis=0)
     exact = residual <= DEPENDENT * np.linalg.norm(data.Y, axis=0)
     if exact.any():
-        raise InputError(f"pheno '{data.phenotypes[int(np.argmax(exact))]}' is fitted exactly by the covariates: nothing is "
-                         "left to explain")
+        raise InputError(f"pheno '{data.phenotypes[int(np.argmax(exact))]}' is fitted exactly by the covariates: "
+                         "nothing is left to explain")
 
 
 def check_eigenvalues(values: np.ndarray) -> tuple[str, ...]:

@@ -83,7 +83,8 @@ def _answers(engine: Engine, ledger: dict[str, Convention], name: str, data: Dat
     return Answers(native, optimum, at(points.hsq, reml), ml)
 
 
-def _record(problem: Problem, reml: bool, judge: Judge, rank_K: int, silent: dict[str, tuple[str, str]]) -> dict[str, Any]:
+def _record(problem: Problem, reml: bool, judge: Judge, rank_K: int,
+            silent: dict[str, tuple[str, str]]) -> dict[str, Any]:
     """The case as plain data."""
     data, points, answers = problem.data, judge.points, judge.answers
     n, p = data.X.shape

@@ -14,8 +14,8 @@ MOST_DIGITS = 15.0
 def differences(one: Evaluation, other: Evaluation, data: Data) -> dict[str, np.ndarray]:
     """Differences of the quantities that both give, shape (g, m) each.
 
-    loglik: |Δ| / (1 + |loglik|); sigmasq: |Δ| / σ²; beta: ‖Δβ‖ / ‖β‖, or against the size that y gives it where β itself
-    is a small part of that.
+    loglik: |Δ| / (1 + |loglik|); sigmasq: |Δ| / σ²; beta: ‖Δβ‖ / ‖β‖, or against the size that y gives it where β
+    itself is a small part of that.
     """
     found = {"loglik": np.abs(one.loglik - other.loglik) / (1.0 + np.abs(other.loglik))}
     if one.sigmasq is not None and other.sigmasq is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ class Judge:
         found = differences(self.answers[a].at_points, self.answers[b].at_points, self.data)
         for quantity, difference in found.items():
             self._judge(f"{quantity} at fixed hsq", 1, a, b, rows, difference, self.points.tolerance(quantity, rows),
-                        self.points.well_conditioned, lambda j, row, quantity=quantity: self._off_value(quantity, a, b, j, row))
+                        self.points.well_conditioned, partial(self._off_value, quantity, a, b))
 
     def reported(self, a: str, b: str) -> None:
         """Tier 2: what one engine reports at its own ĥ against what the other computes at that ĥ."""
@@ -84,10 +85,11 @@ class Judge:
             made = [(row, one, difference[quantity][0]) for row, one, difference in found if quantity in difference]
             if made:
                 rows = np.array([row for row, _, _ in made])
-                comparable = np.array([self.points.well_conditioned[row] & self.points.usable[one] for row, one, _ in made])
+                comparable = np.array([self.points.well_conditioned[row] & self.points.usable[one]
+                                       for row, one, _ in made])
                 self._judge(f"reported {quantity}", 2, a, b, rows, np.array([difference for _, _, difference in made]),
                             self.points.tolerance(quantity, rows), comparable,
-                            lambda j, row, quantity=quantity: self._off_value(quantity, a, b, j, row))
+                            partial(self._off_value, quantity, a, b))
 
     def optima(self, a: str, b: str) -> None:
         """Tier 2: the likelihood that one engine's ĥ loses against the other's, by either's own likelihood."""
@@ -99,7 +101,7 @@ class Judge:
         limit = tolerances()["optimum"]["limit"]
         comparable &= self.points.likelihood_noise * (1.0 + np.abs(self.answers[a].at_points.loglik[row_a])) <= limit
         self._judge("optimum", 2, a, b, np.array([row_a]), np.where(both, np.max(losses, axis=0), np.inf)[None],
-                    np.full((1, self.m), limit), comparable[None], lambda j, row: self._off_optimum(a, b, j),
+                    np.full((1, self.m), limit), comparable[None], partial(self._off_optimum, a, b),
                     hsq_difference=np.abs(self.answers[a].optimum.hsq - self.answers[b].optimum.hsq))
 
     def ill_conditioned(self) -> list[dict[str, Any]]:
@@ -122,7 +124,8 @@ class Judge:
     def _reported(self, engine: str) -> Evaluation:
         """What an engine reports at its own ĥ, as one point."""
         optimum = self.answers[engine].optimum
-        return Evaluation(optimum.loglik[None], optimum.sigmasq[None], None if optimum.beta is None else optimum.beta[None])
+        return Evaluation(optimum.loglik[None], optimum.sigmasq[None],
+                          None if optimum.beta is None else optimum.beta[None])
 
     def _computed(self, engine: str, owner: str) -> Evaluation:
         """What an engine computes at another's ĥ, by the criterion that the other reports there."""
@@ -176,7 +179,7 @@ class Judge:
         for name in (a, b):
             self.worst[name] = np.maximum(self.worst[name], ranks)
 
-    def _off_optimum(self, a: str, b: str, j: int) -> list[register.OptimumOff]:
+    def _off_optimum(self, a: str, b: str, j: int, row: int) -> list[register.OptimumOff]:
         """Of two engines, those whose ĥ loses likelihood against the best of all."""
         height = {name: float(self._dense(answer.optimum.hsq[j], j, self.reml).loglik[0, 0])
                   for name, answer in self.answers.items() if self.points.usable[name][j]}

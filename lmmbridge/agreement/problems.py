@@ -90,8 +90,8 @@ def read_csv(path: Path) -> pd.DataFrame:
     except (OSError, UnicodeDecodeError, pd.errors.ParserError) as error:
         raise InputError(f"{path} cannot be read as CSV: {str(error).strip()}") from None
     if frame.shape[0] == 0 or frame.shape[1] == 0:
-        raise InputError(f"{path} has {frame.shape[0]} rows and {frame.shape[1]} columns beside the ID; a CSV file with "
-                         "the ID in column one is needed")
+        raise InputError(f"{path} has {frame.shape[0]} rows and {frame.shape[1]} columns beside the ID; a CSV file "
+                         "with the ID in column one is needed")
     return frame
 
 
@@ -135,5 +135,5 @@ def select(patterns: list[str]) -> Iterator[tuple[str, list[Problem] | ProblemsU
             yield family, chosen
     missed = [pattern for pattern in patterns if pattern not in matched]
     if missed:
-        raise InputError(f"--problems: nothing is called '{missed[0]}'; give iron, grav2, simulated, or a pattern such as "
-                         "'iron/loco*/covariates'")
+        raise InputError(f"--problems: nothing is called '{missed[0]}'; give iron, grav2, simulated, or a pattern "
+                         "such as 'iron/loco*/covariates'")

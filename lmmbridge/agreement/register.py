@@ -159,7 +159,7 @@ def explanation(observed: OptimumOff | ValueOff) -> Divergence | None:
 
 
 def single_search(observed: OptimumOff, ends: bool) -> float:
-    """ĥ (under K) of one Brent search over the engine's own (0, 1), with or without the ends, on the dense likelihood."""
+    """ĥ (under K) of one Brent search over the engine's own (0, 1), with or without the ends; dense likelihood."""
     convention = LEDGER[observed.engine]
 
     def negative(native: float) -> float:
@@ -185,8 +185,8 @@ def normal_equations(data: Data, h: float, reml: bool,
                      rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Log likelihood (1,), σ² (1,) and β (p, 1) as lmmlite and qtl2 compute them, with one draw of their rounding.
 
-    Rotation by the eigenvectors of K, X'V⁻¹X by eigen decomposition, Q = y'V⁻¹y − y'V⁻¹Xb. The individuals are in random
-    order, and the decomposed matrices are moved by ε times their norm: that is how near the matrix is whose exact
+    Rotation by the eigenvectors of K, X'V⁻¹X by eigen decomposition, Q = y'V⁻¹y − y'V⁻¹Xb. The individuals are in
+    random order, and the decomposed matrices are moved by ε times their norm: that is how near the matrix is whose exact
     decomposition a backward stable solver gives.
     """
     def decompose(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -241,7 +241,8 @@ def _evaluation(loglik: np.ndarray, sigmasq: np.ndarray, beta: np.ndarray) -> Ev
 
 def one_phenotype(data: Data, column: int) -> Data:
     """The same problem with one of its phenotypes."""
-    return replace(data, Y=data.Y[:, [column]], phenotypes=(data.phenotypes[column],), positions=(data.positions[column],))
+    return replace(data, Y=data.Y[:, [column]], phenotypes=(data.phenotypes[column],),
+                   positions=(data.positions[column],))
 
 
 def _twins(h: float, n: int = 12) -> Data:

@@ -139,10 +139,11 @@ class Run:
             try:
                 theirs = json.loads(request.read_text(encoding="utf-8"))["fingerprint"]
             except (ValueError, KeyError, TypeError):
-                raise InputError(f"--out: {request} was not written by lmmbridge; name an empty or a new folder") from None
+                raise InputError(f"--out: {request} was not written by lmmbridge; name an empty or a new "
+                                 "folder") from None
             if theirs != self.fingerprint:
-                raise InputError(f"--out: {self.out} holds a run of other inputs, engines, versions or options; name an "
-                                 "empty or a new folder")
+                raise InputError(f"--out: {self.out} holds a run of other inputs, engines, versions or options; name "
+                                 "an empty or a new folder")
         try:
             (self.out / "cases").mkdir(exist_ok=True)
             for part in self.out.rglob(".*.part"):      # left by a run that was killed while it wrote
@@ -192,13 +193,14 @@ class Run:
             failures.append(f"{len(self.live)} engine(s) could run: a comparison needs two")
         if not cases:
             failures.append("no problem could be run")
-        failures += [f"{verdicts[verdict]} comparisons ended in '{verdict}'" for verdict in FAILING if verdicts[verdict]]
+        failures += [f"{verdicts[verdict]} comparisons ended in '{verdict}'" for verdict in FAILING
+                     if verdicts[verdict]]
         same: dict[str, list[int]] = {}
         for case in cases:
             for pair, counts in case["identical"].items():
                 same[pair] = [sum(both) for both in zip(same.get(pair, [0, 0]), counts)]
-        failures += [f"{pair}: all {total} log likelihoods are the same to the bit; these engines are one implementation "
-                     "called twice" for pair, (equal, total) in same.items() if equal == total >= ENOUGH_TO_TELL]
+        failures += [f"{pair}: all {total} log likelihoods are the same to the bit; these engines are one "
+                     "implementation called twice" for pair, (equal, total) in same.items() if equal == total >= ENOUGH_TO_TELL]
         return failures
 
 
@@ -219,8 +221,8 @@ def estimates_table(cases: list[dict[str, Any]]) -> pd.DataFrame:
                              "verdict": estimates["verdict"][j]}
                             | {name: translated[name][j] for name in ("hsq", "sigmasq", "loglik")}
                             | {f"native_{name}": native[name][j] for name in ("hsq", "sigmasq", "loglik")})
-    return pd.DataFrame(rows, columns=["case", "problem", "criterion", "phenotype", "n", "p", "engine", "verdict", "hsq",
-                                       "sigmasq", "loglik", "native_hsq", "native_sigmasq", "native_loglik"])
+    return pd.DataFrame(rows, columns=["case", "problem", "criterion", "phenotype", "n", "p", "engine", "verdict",
+                                       "hsq", "sigmasq", "loglik", "native_hsq", "native_sigmasq", "native_loglik"])
 
 
 def environment() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The implementations under comparison, behind one interface. Their conventions stand in `lmmbridge.agreement.ledger`."""
+"""The implementations under comparison, behind one interface; `lmmbridge.agreement.ledger` holds their conventions."""
 from lmmbridge.engines.base import Availability, Engine, EngineFailure, Evaluation, Optimum
 from lmmbridge.engines.dense import DenseEngine
 from lmmbridge.engines.python import PythonEngine

@@ -17,6 +17,7 @@ from lmmbridge.lmm.likelihood import curvature, degrees_of_freedom, loglik, scor
 from lmmbridge.lmm.rotation import Eigen, Rotated, eigen_decomposition, rotate
 
 __all__ = [
-    "Eigen", "LmmFit", "Maximum", "Rotated", "WeightedFit", "curvature", "degrees_of_freedom", "eigen_decomposition", "estimate_hsq",
-    "fit", "least_squares", "loglik", "profile_interval", "rotate", "score", "search_end", "standard_error", "unbounded",
+    "Eigen", "LmmFit", "Maximum", "Rotated", "WeightedFit", "curvature", "degrees_of_freedom", "eigen_decomposition",
+    "estimate_hsq", "fit", "least_squares", "loglik", "profile_interval", "rotate", "score", "search_end",
+    "standard_error", "unbounded",
 ]

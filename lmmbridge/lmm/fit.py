@@ -136,7 +136,8 @@ def _in_words(rotated: Rotated, maximum, reml: bool) -> list[str]:
                      "estimate; "
                      + ("check the model" if reml else "use REML, or a kinship matrix that is not centred"))
     if maximum.flat:
-        words.append("the likelihood is flat in hsq: the data cannot tell any value from another; hsq = 0 stands for all")
+        words.append("the likelihood is flat in hsq: the data cannot tell any value from another; hsq = 0 stands for "
+                     "all")
     if maximum.boundary in ("0", "1"):
         words.append(f"the maximum is at the boundary hsq = {maximum.boundary}")
     if maximum.boundary == "end":

@@ -24,7 +24,7 @@ def no_inference(maximum: Maximum, level: float = 0.95) -> str | None:
 
 
 def standard_error(rotated: Rotated, maximum: Maximum, reml: bool = True) -> float:
-    """Standard error of hsq: 1/√(−ℓ''(ĥ)), the observed information of the profile likelihood; NaN without inference."""
+    """Standard error of hsq: 1/√(−ℓ''(ĥ)), from the profile likelihood's observed information; NaN without inference."""
     if no_inference(maximum):
         return np.nan
     second_derivative = curvature(rotated, least_squares(rotated, maximum.hsq), reml)

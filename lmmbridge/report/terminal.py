@@ -99,7 +99,8 @@ def print_inventory(console: Console, found: dict[str, Any]) -> None:
                             for name, state in found["engines"].items()})
 
 
-def print_divergences(console: Console, rows: list[tuple[Divergence, Finding | None, list[str]]], checked: bool) -> None:
+def print_divergences(console: Console, rows: list[tuple[Divergence, Finding | None, list[str]]],
+                      checked: bool) -> None:
     """The register; with findings where its cases were run."""
     for entry, finding, missing in rows:
         console.print(f"[bold]{entry.name}[/] ({', '.join(entry.engines)}; seen in {entry.seen_in})", highlight=False)
