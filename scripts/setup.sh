@@ -4,6 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# Two set-ups at a time would spoil each other's work.
+if command -v flock >/dev/null; then exec 9>.setup.lock; flock 9; fi
+
 say() { printf '[set-up] %s\n' "$*"; }
 fail() { printf '[set-up] %s\n' "$*" >&2; exit 1; }
 
@@ -46,8 +49,9 @@ setup_python() {
         command -v R >/dev/null || fail "no R found: install R 4.2 or newer"
         .venv/bin/python -m pip --version >/dev/null 2>&1 || "$base" -m venv --clear .venv
         say "no apt-get here: installing lmmbridge and what it needs with pip into .venv/ (minutes)"
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check setuptools wheel
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[test]'
+        { .venv/bin/python -m pip install --quiet --disable-pip-version-check setuptools wheel \
+            && .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[test]'; } \
+            || fail "pip could not install what lmmbridge needs (its message is above); mend that and run make setup again"
     fi
     .venv/bin/lmmbridge --version >/dev/null
     touch .venv/.ready
@@ -69,7 +73,7 @@ r_install() {
         install.packages(commandArgs(TRUE), lib = ".r-library", INSTALL_opts = "--no-test-load")
     ' "$package" >"$log" 2>&1 || true
     r_has "$package" && return 0
-    say "$package could not be installed: $(grep -iE 'error|warning|cannot|unable' "$log" | tail -n 1)"
+    say "$package could not be installed: $(grep -E '^(ERROR|Error)|is not available|[Uu]nable to|[Cc]annot ' "$log" | head -n 1)"
     say "going on without $package: what needs it will be reported as 'not available'. To try again: make setup"
 }
 
