@@ -41,8 +41,22 @@ LONG = {
 }
 
 
-def start(code, before=""):
-    """Start a Python that makes a long R call; return it and the processes below it."""
+@pytest.fixture
+def start():
+    """start(code): a Python that makes a long R call, and the processes below it; killed with the test, if need be."""
+    begun = []
+
+    def begin(code, before=""):
+        child, processes = _start(code, before)
+        begun.extend([psutil.Process(child.pid), *processes] if child.poll() is None else processes)
+        return child, processes
+    yield begin
+    for process in begun:
+        if process.is_running():
+            process.kill()
+
+
+def _start(code, before):
     child = subprocess.Popen([sys.executable, "-c", SCRIPT.format(code=code, before=before)], env=ENVIRONMENT,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     worker = psutil.Process(int(child.stdout.readline()))
@@ -53,7 +67,7 @@ def start(code, before=""):
 
 
 @pytest.mark.parametrize("code", LONG.values(), ids=LONG)
-def test_interrupt(r_available, code):
+def test_interrupt(r_available, start, code):
     child, processes = start(code)
     # like a terminal, which signals every process of the foreground group
     os.killpg(child.pid, signal.SIGINT)
@@ -64,14 +78,14 @@ def test_interrupt(r_available, code):
 
 
 @pytest.mark.parametrize("code", LONG.values(), ids=LONG)
-def test_kill_of_the_parent(r_available, code):
+def test_kill_of_the_parent(r_available, start, code):
     child, processes = start(code)
     child.kill()
     child.communicate(timeout=20)
     assert not psutil.wait_procs(processes, timeout=5)[1]
 
 
-def test_kill_of_a_parent_that_has_forks(r_available):
+def test_kill_of_a_parent_that_has_forks(r_available, start):
     before = "if os.fork() == 0:\n    import time; os.close(1); os.close(2); time.sleep(30); os._exit(0)"
     child, processes = start(LONG["loop"], before)
     child.kill()
