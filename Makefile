@@ -16,7 +16,7 @@ setup:
 
 # A finished report is made anew; one that was cut goes on where it stopped.
 report: .venv/.ready .r-library/.ready
-	@if [ -e report/results.json ]; then rm -rf report; fi
+	@if [ -e report/report.html ]; then rm -rf report; fi
 	.venv/bin/lmmbridge validate --out report
 
 test: .venv/.ready .r-library/.ready

@@ -40,6 +40,8 @@ class Group(click.Group):
 @click.version_option(__version__, prog_name="lmmbridge")
 def main() -> None:
     """Do several implementations of the same linear mixed model agree, and where they do not, why?"""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")     # a terminal without σ or ĥ shows ? for it
 
 
 FILE = click.Path(path_type=Path)
@@ -92,7 +94,7 @@ def validate(out, engines, problems, pheno, kinship, covar, weights) -> None:
     run = Run(out, available, chosen, unavailable, "lmmbridge " + shlex.join(sys.argv[1:]))
     for problem in chosen:
         for note in problem.data.notes:
-            console.print(f"{problem.name}: {note}", highlight=False, soft_wrap=True)
+            console.print(f"{problem.name}: {note}", highlight=False, markup=False, soft_wrap=True)
     terminal.print_engines(console, available)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
@@ -135,15 +137,11 @@ def _worker() -> None:
 def doctor(as_json) -> None:
     """Say what was found (Python, R, packages, BLAS on both sides) and what is missing, with the remedy."""
     from lmmbridge.engines import ENGINES
-    from lmmbridge.engines.r_engines import shared_session
     from lmmbridge.report import terminal
-    from lmmbridge.rlink import RUnavailable
-    from lmmbridge.rlink.inventory import inventory
+    from lmmbridge.rlink import RSession, inventory
 
-    try:
-        found = inventory(shared_session())
-    except RUnavailable as error:
-        found = {"R": None, "remedy": str(error)}
+    with RSession() as r:
+        found = inventory(r)
     found["engines"] = {name: {"version": state.version, "status": state.status, "remedy": state.remedy}
                         for name, state in ((name, engine.availability()) for name, engine in ENGINES.items())}
     if as_json:

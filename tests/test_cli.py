@@ -81,17 +81,30 @@ def test_bad_numbers(files, fault):
     refused(lmmbridge(*own(files, "--covar", files / "covar.csv", "--weights", files / "weights.csv")), files, sentence)
 
 
+def test_a_rounded_kinship_of_low_rank_is_mended_for_all_and_said(files):
+    rng = np.random.default_rng(8)
+    ids = [f"m{i}" for i in range(30)]
+    G = rng.normal(size=(30, 8))
+    pd.DataFrame(np.round(G @ G.T / 8, 5), ids, ids).to_csv(files / "kinship.csv", index_label="id")
+    done = lmmbridge(*own(files))
+    assert done.returncode == 0, done.stderr
+    assert "all engines get it with these set to zero" in done.stderr
+
+
 def test_bad_files(files):
     text = (files / "pheno.csv").read_text().splitlines()
     (files / "twice.csv").write_text("\n".join([*text, text[1]]))
     (files / "empty.csv").write_text("")
     (files / "header.csv").write_text("id,weight\n")
     (files / "ragged.csv").write_text("id,weight\na,1\nb,2,3,4\n")
+    (files / "semicolons.csv").write_text("id;weight\na;1,5\nb;2,5\n")
+    (files / "columns.csv").write_text("id,weight,weight\nm0,1,2\nm1,2,3\n")
     (files / "binary.csv").write_bytes(bytes(range(128, 256)))
     (files / "folder.csv").mkdir()
     for name, sentence in {"twice.csv": "individual 'm0' occurs more than once", "empty.csv": "empty.csv is empty",
                            "header.csv": "has 0 rows", "ragged.csv": "cannot be read as CSV",
-                           "binary.csv": "cannot be read as CSV", "folder.csv": "cannot be read as CSV",
+                           "binary.csv": "cannot be read as CSV",
+                           "semicolons.csv": "is separated by ';'", "columns.csv": "column 'weight' occurs more than once", "folder.csv": "cannot be read as CSV",
                            "absent.csv": "absent.csv does not exist"}.items():
         done = lmmbridge("validate", "--out", files / "out", "--engines", "python,dense", "--pheno", files / name,
                          "--kinship", files / "kinship.csv")
@@ -139,6 +152,26 @@ def test_doctor_in_words_and_as_json():
     assert set(found["engines"]) == {"python", "dense", "r-reference", "lmmlite-r", "lmmlite-cpp", "qtl2"}
     words = lmmbridge("doctor")
     assert words.returncode == 0 and found["python"]["version"] in words.stdout
+
+
+def test_doctor_without_r_says_how_to_get_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = lmmbridge("doctor", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert "Install R" in found["r"]["problem"]
+    assert found["engines"]["python"]["status"] == "live" and found["engines"]["qtl2"]["status"] == "not available"
+
+
+def test_names_that_look_like_markup_do_no_harm(files):
+    pheno = pd.read_csv(files / "pheno.csv", index_col=0)
+    pheno.columns = ["w[/g]", "$\\frac{a$", "#1 [bold]"]
+    pheno.to_csv(files / "pheno.csv", index_label="id")
+    done = lmmbridge(*own(files))
+    assert done.returncode == 0, done.stderr
+    results = json.loads((files / "out" / "results.json").read_text())
+    assert {name for case in results["cases"] for name in case["phenotypes"]} == {"w[/g]", "$\\frac{a$", "#1 [bold]"}
+    assert "w[/g]" in (files / "out" / "report.html").read_text()
 
 
 def test_divergences_are_listed():

@@ -42,16 +42,16 @@ def compare(problem: Problem, reml: bool, engines: dict[str, Engine], ledger: di
             continue
         try:
             natives[name] = engine.optimum(data, reml)
-        except EngineFailure as failure:
-            silent[name] = ("engine failed", str(failure))
+        except Exception as failure:    # whatever an engine raises costs its answer, not the run
+            silent[name] = ("engine failed", _words(failure))
     optima = {name: ledger[name].translate_optimum(native, data, reml) for name, native in natives.items()}
     points = choose_points(data, rotated[0].eigen, optima)
     answers = {}
     for name, native in natives.items():
         try:
             answers[name] = _answers(engines[name], ledger, name, data, reml, points, native, optima[name])
-        except EngineFailure as failure:
-            silent[name] = ("engine failed", str(failure))
+        except Exception as failure:
+            silent[name] = ("engine failed", _words(failure))
 
     unbounded = np.array([lmm.unbounded(one, reml) for one in rotated])
     judge = Judge(data, reml, points, unbounded, answers, ledger)
@@ -67,6 +67,10 @@ def compare(problem: Problem, reml: bool, engines: dict[str, Engine], ledger: di
         judge.reported(a, b)
         judge.optima(a, b)
     return _record(problem, reml, judge, rotated[0].eigen.rank, silent)
+
+
+def _words(failure: Exception) -> str:
+    return str(failure) if isinstance(failure, EngineFailure) else f"{type(failure).__name__}: {failure}"
 
 
 def _answers(engine: Engine, ledger: dict[str, Convention], name: str, data: Data, reml: bool, points: Points,

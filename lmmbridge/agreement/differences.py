@@ -14,16 +14,18 @@ MOST_DIGITS = 15.0
 def differences(one: Evaluation, other: Evaluation, data: Data) -> dict[str, np.ndarray]:
     """Differences of the quantities that both give, shape (g, m) each.
 
-    loglik: |Δ| / (1 + |loglik|); sigmasq: |Δ| / σ²; beta: ‖Δβ‖ / ‖β‖, or against the size that y gives it where β
-    itself is a small part of that.
+    loglik: |Δ| / (1 + |loglik|); sigmasq: |Δ| / σ²; beta: ‖Δb‖ / ‖b‖ with b the coefficients of X's columns scaled
+    to length 1, or against a part of ‖y‖ where b is smaller than that.
     """
     found = {"loglik": np.abs(one.loglik - other.loglik) / (1.0 + np.abs(other.loglik))}
     if one.sigmasq is not None and other.sigmasq is not None:
         found["sigmasq"] = np.abs(one.sigmasq - other.sigmasq) / np.abs(other.sigmasq)
     if one.beta is not None and other.beta is not None:
-        smallest = tolerances()["beta"]["floor"] * np.linalg.norm(data.Y, axis=0) / np.linalg.norm(data.X, 2)
-        size = np.maximum(np.linalg.norm(one.beta, axis=1), np.linalg.norm(other.beta, axis=1))
-        found["beta"] = np.linalg.norm(one.beta - other.beta, axis=1) / np.maximum(size, smallest)
+        lengths = np.linalg.norm(data.X, axis=0)[:, None]
+        one_b, other_b = lengths * one.beta, lengths * other.beta
+        smallest = tolerances()["beta"]["floor"] * np.linalg.norm(data.Y, axis=0)
+        size = np.maximum(np.linalg.norm(one_b, axis=1), np.linalg.norm(other_b, axis=1))
+        found["beta"] = np.linalg.norm(one_b - other_b, axis=1) / np.maximum(size, smallest)
     return found
 
 

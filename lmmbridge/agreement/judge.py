@@ -92,15 +92,14 @@ class Judge:
                             partial(self._off_value, quantity, a, b))
 
     def optima(self, a: str, b: str) -> None:
-        """Tier 2: the likelihood that one engine's ĥ loses against the other's, by either's own likelihood."""
+        """Tier 2: the likelihood that one engine's ĥ loses against the other's, by the dense likelihood."""
         row_a, row_b = self.points.owner[a], self.points.owner[b]
-        losses = [np.abs(self.answers[name].at_points.loglik[row_a] - self.answers[name].at_points.loglik[row_b])
-                  for name in (a, b)]
+        loss = np.abs(self._dense_row(row_a) - self._dense_row(row_b))
         both = self.points.usable[a] & self.points.usable[b]
         comparable = self.points.well_conditioned[row_a] & self.points.well_conditioned[row_b]
         limit = tolerances()["optimum"]["limit"]
         comparable &= self.points.likelihood_noise * (1.0 + np.abs(self.answers[a].at_points.loglik[row_a])) <= limit
-        self._judge("optimum", 2, a, b, np.array([row_a]), np.where(both, np.max(losses, axis=0), np.inf)[None],
+        self._judge("optimum", 2, a, b, np.array([row_a]), np.where(both, loss, np.inf)[None],
                     np.full((1, self.m), limit), comparable[None], partial(self._off_optimum, a, b),
                     hsq_difference=np.abs(self.answers[a].optimum.hsq - self.answers[b].optimum.hsq))
 
@@ -109,10 +108,8 @@ class Judge:
         off = []
         for row, column in np.argwhere(~self.points.well_conditioned):
             h = float(self.points.hsq[row, column])
-            try:
-                dense, why = float(self._dense(h, column, self.reml).loglik[0, 0]), ""
-            except EngineFailure as failure:
-                dense, why = np.nan, str(failure)
+            dense = float(self._dense(h, column, self.reml).loglik[0, 0])
+            why = "" if np.isfinite(dense) else "V is not positive definite to working precision"
             for name, answer in self.answers.items():
                 if name != "dense":
                     value = float(answer.at_points.loglik[row, column])
@@ -120,6 +117,10 @@ class Judge:
                                 "condition": float(self.points.condition_V[row, column]), "loglik": value,
                                 "dense": dense, "off": abs(value - dense), "why": why})
         return off
+
+    def _dense_row(self, row: int) -> np.ndarray:
+        """The dense log likelihood at a row of the points, (m,)."""
+        return np.array([self._dense(h, j, self.reml).loglik[0, 0] for j, h in enumerate(self.points.hsq[row])])
 
     def _reported(self, engine: str) -> Evaluation:
         """What an engine reports at its own ĥ, as one point."""
@@ -141,7 +142,12 @@ class Judge:
         return self.ledger[engine].optimum_is_reml(self.reml) == self.reml
 
     def _dense(self, hsq: float, column: int, reml: bool) -> Evaluation:
-        loglik, sigmasq, beta = gls(self.data, hsq, self.data.Y[:, [column]], reml)
+        """The dense answer at one point of one phenotype; NaN where V is not positive definite."""
+        try:
+            loglik, sigmasq, beta = gls(self.data, hsq, self.data.Y[:, [column]], reml)
+        except EngineFailure:
+            loglik = sigmasq = np.array([np.nan])
+            beta = np.full((self.data.X.shape[1], 1), np.nan)
         return Evaluation(loglik[None], sigmasq[None], beta[None])
 
     def _judge(self, quantity: str, tier: int, a: str, b: str, rows: np.ndarray, difference: np.ndarray,
@@ -222,5 +228,6 @@ def _explained(off: list) -> tuple[str, list[str]]:
     entries = {observed: register.explanation(observed) for observed in off}
     unaccounted = dict.fromkeys(observed.engine for observed, entry in entries.items() if entry is None)
     if unaccounted or not entries:
-        return "unexplained", [f"off the dense value: {', '.join(unaccounted)}"] if unaccounted else []
+        return "unexplained", [f"off the dense value: {', '.join(unaccounted)}" if unaccounted
+                               else "each is within the tolerance of the dense value, but not of the other"]
     return "known divergence", list(dict.fromkeys(map(str, entries.values())))

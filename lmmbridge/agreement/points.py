@@ -61,7 +61,8 @@ class Points:
 
     def tolerance(self, quantity: str, rows: np.ndarray) -> np.ndarray:
         """Of "loglik", "sigmasq" or "beta" at some rows, shape (rows, m)."""
-        condition = self.condition_V[rows] * (self.condition_X**2 if quantity == "beta" else self.condition_y)
+        condition = self.condition_V[rows] * (
+            self.condition_X**2 if quantity == "beta" else np.maximum(self.condition_y, self.condition_X))
         return tolerance(quantity, self.n, condition)
 
 

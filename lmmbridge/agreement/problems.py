@@ -1,6 +1,7 @@
 """The problems on which engines are compared: two real crosses, seeded simulations, and the user's own data."""
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
@@ -16,6 +17,8 @@ from lmmbridge.inputs import Data, check_eigenvalues, prepare
 from lmmbridge.rlink import RError, RUnavailable
 
 CROSSES = ("iron", "grav2")
+#: What stands for a missing value in a CSV file.
+MISSING = ["", "-", "NA", "N/A", "NaN", "nan", "NULL", "null"]
 
 
 @dataclass(frozen=True)
@@ -75,20 +78,39 @@ def own_problems(pheno: Path, kinship: Path, covar: Path | None, weights: Path |
     frames = [None if path is None else read_csv(path) for path in (pheno, kinship, covar, weights)]
     names = ", ".join(str(path.name) for path in (pheno, kinship, covar, weights) if path is not None)
     problems = _named("own", f"files {names}", prepare(*frames))
-    return [replace(problem, data=replace(problem.data, notes=problem.data.notes + check_eigenvalues(
-        np.linalg.eigvalsh(problem.data.K)))) for problem in problems]
+    return [replace(problem, data=_positive_semidefinite(problem.data)) for problem in problems]
+
+
+def _positive_semidefinite(data: Data) -> Data:
+    """The same with a K that all engines can take: slightly negative eigenvalues, as rounded files have, set to zero."""
+    values, vectors = np.linalg.eigh(data.K)
+    if not check_eigenvalues(values):
+        return data
+    K = vectors @ (np.maximum(values, 0.0)[:, None] * vectors.T)
+    K = (K + K.T) / 2.0
+    note = (f"kinship has slightly negative eigenvalues (down to {values[0]:.2g}); all engines get it with these set to "
+            f"zero, which moves its entries by at most {np.max(np.abs(K - data.K)):.1g}")
+    return replace(data, K=K, notes=(*data.notes, note))
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """A table with the ID in column one; empty cells, NA and - are missing."""
+    """A table with the ID in column one, taken as text; elsewhere empty cells, NA and - are missing."""
     try:
-        frame = pd.read_csv(path, index_col=0, na_values=["-"], dtype={0: str}, comment="#", skipinitialspace=True)
+        header = next(iter(pd.read_csv(path, header=None, nrows=1, dtype=str, skipinitialspace=True).fillna("").values))
+        missing = {name: MISSING for name in header[1:]}
+        frame = pd.read_csv(path, na_values=missing, keep_default_na=False, dtype={header[0]: str}, skipinitialspace=True)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist") from None
     except pd.errors.EmptyDataError:
         raise InputError(f"{path} is empty: a CSV file with the ID in column one is needed") from None
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as CSV: {str(error).strip()}") from None
+    if len(header) == 1 and ";" in header[0]:
+        raise InputError(f"{path} is separated by ';': write it with ',' between columns and '.' in numbers")
+    twice = [name for name, count in Counter(header).items() if count > 1]
+    if twice:
+        raise InputError(f"{path}: column '{twice[0]}' occurs more than once; give every column its own name")
+    frame = frame.set_index(frame.columns[0])
     if frame.shape[0] == 0 or frame.shape[1] == 0:
         raise InputError(f"{path} has {frame.shape[0]} rows and {frame.shape[1]} columns beside the ID; a CSV file "
                          "with the ID in column one is needed")

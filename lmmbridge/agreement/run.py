@@ -26,7 +26,9 @@ from lmmbridge.agreement.problems import Problem, ProblemsUnavailable
 from lmmbridge.agreement.tolerances import tolerances
 from lmmbridge.agreement.verdicts import FAILING, ORDER
 from lmmbridge.engines import ENGINES, Availability
+from lmmbridge.engines.r_engines import shared_session
 from lmmbridge.errors import InputError
+from lmmbridge.rlink import RUnavailable
 
 SCHEMA_VERSION = "1.0"
 #: Two engines that give this many log likelihoods, all the same to the bit, are one implementation called twice.
@@ -126,13 +128,13 @@ class Run:
         mine = {"fingerprint": self.fingerprint, "command": self.command}
         try:
             self.out.mkdir(parents=True, exist_ok=True)
-            occupied = any(self.out.iterdir())
+            occupied = any(not path.name.endswith(".part") for path in self.out.iterdir())
         except (FileExistsError, NotADirectoryError):
             raise InputError(f"--out: {self.out} is a file; name a folder that does not exist yet") from None
         except OSError as error:
             raise InputError(f"--out: {self.out} cannot be used ({error.strerror}); name another folder") from None
         if not occupied:
-            write_atomically(request, json.dumps(mine, indent=1))
+            self._write(request, json.dumps(mine, indent=1))
         elif not request.is_file():
             raise InputError(f"--out: {self.out} holds something else; name an empty or a new folder")
         else:
@@ -151,12 +153,18 @@ class Run:
         except OSError as error:
             raise InputError(f"--out: {self.out} cannot be written ({error.strerror}); name another folder") from None
 
+    def _write(self, path: Path, text: str) -> None:
+        try:
+            write_atomically(path, text)
+        except OSError as error:
+            raise InputError(f"--out: {path} cannot be written ({error.strerror}); what is finished is kept") from None
+
     def _path(self, problem: Problem, reml: bool) -> Path:
         name = f"{problem.name}/{'REML' if reml else 'ML'}".replace("/", "--")
         return self.out / "cases" / f"{name}.json"
 
     def _keep(self, problem: Problem, reml: bool, case: dict[str, Any]) -> None:
-        write_atomically(self._path(problem, reml), json.dumps(without_nan(case), allow_nan=False))
+        self._write(self._path(problem, reml), json.dumps(without_nan(case), allow_nan=False))
 
     def _finish(self) -> dict[str, Any]:
         cases = [json.loads(self._path(problem, reml).read_text(encoding="utf-8")) for problem, reml in self.cases]
@@ -182,8 +190,8 @@ class Run:
             "unavailable_problems": {family: str(reason) for family, reason in self.unavailable.items()},
             "tolerances": tolerances(), "environment": environment(), "cases": cases,
         }
-        write_atomically(self.out / "cases.csv", estimates_table(cases).to_csv(index=False))
-        write_atomically(self.out / "results.json", json.dumps(results, allow_nan=False))
+        self._write(self.out / "cases.csv", estimates_table(cases).to_csv(index=False))
+        self._write(self.out / "results.json", json.dumps(results, allow_nan=False))
         return results
 
     def _failures(self, cases: list[dict[str, Any]], verdicts: Counter) -> list[str]:
@@ -232,9 +240,20 @@ def environment() -> dict[str, Any]:
 
     blas = sorted({f"{info['internal_api']} {info['version']} ({info['num_threads']} thread(s))"
                    for info in threadpool_info() if info["user_api"] == "blas"})
-    return {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__,
+    return _r_environment() | {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__,
             "pandas": pd.__version__, "machine": f"{platform.system()} {platform.machine()}", "blas": blas,
             "blas_threads_asked": os.environ.get("OPENBLAS_NUM_THREADS", "not set")}
+
+
+def _r_environment() -> dict[str, str]:
+    """R's version and BLAS, where R is there."""
+    try:
+        session = shared_session()
+        return {"R": session.eval("R.version.string").value,
+                "R BLAS": session.eval("extSoftVersion()[['BLAS']]").value.rsplit("/", 2)[-2]
+                + ", LAPACK " + session.eval("La_version()").value}
+    except RUnavailable:
+        return {"R": "not available"}
 
 
 def write_atomically(path: Path, text: str) -> None:

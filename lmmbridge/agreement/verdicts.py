@@ -4,7 +4,7 @@ from __future__ import annotations
 MEANING = {
     "agree": "the difference is within the tolerance",
     "explained": "a convention closes the gap to within the tolerance",
-    "known divergence": "a fault on the register, computed by us, reproduces the number",
+    "known divergence": "a fault on the register, computed by us, reproduces it (lost digits: how many)",
     "not comparable": "the quantity is not defined, not given, or lost to conditioning; the reason is stated",
     "not available": "the engine is not on this machine; the remedy is stated",
     "engine failed": "the engine should have answered and did not; its own message is given",

@@ -34,8 +34,8 @@ class DenseEngine(Engine):
         return Evaluation(loglik, sigmasq, beta)
 
     def optimum(self, data: Data, reml: bool) -> Optimum:
-        ends = [0.0] + ([1.0] if _positive_definite(data.K) else [])
-        table_h = np.unique(np.concatenate([TABLE, ends]))
+        end = _last_hsq(data)
+        table_h = np.append(TABLE[TABLE < end], end)
         table = np.array([gls(data, h, data.Y, reml)[0] for h in table_h])
         best = [self._search(data, data.Y[:, [j]], reml, table_h, table[:, j]) for j in range(data.Y.shape[1])]
         answers = [gls(data, h, data.Y[:, [j]], reml) for j, h in enumerate(best)]
@@ -45,8 +45,6 @@ class DenseEngine(Engine):
     def _search(self, data: Data, y: np.ndarray, reml: bool, table_h: np.ndarray, table: np.ndarray) -> float:
         top = int(np.argmax(table))
         low, high = table_h[max(top - 1, 0)], table_h[min(top + 1, len(table_h) - 1)]
-        if high == table_h[-1] < 1.0:
-            high = 1.0 - 1e-8
         found = optimize.minimize_scalar(lambda h: -gls(data, h, y, reml)[0][0], bounds=(low, high), method="bounded",
                                          options={"xatol": 1e-11})
         return float(found.x) if -found.fun > table[top] else float(table_h[top])
@@ -67,7 +65,8 @@ def gls(data: Data, h: float, Y: np.ndarray, reml: bool) -> tuple[np.ndarray, np
         raise EngineFailure(f"V is not positive definite at hsq = {h:.17g}: {error}") from None
     LX = linalg.solve_triangular(L, data.X, lower=True)
     LY = linalg.solve_triangular(L, Y, lower=True)
-    beta = np.linalg.lstsq(LX, LY, rcond=None)[0]
+    lengths = np.linalg.norm(LX, axis=0)
+    beta = np.linalg.lstsq(LX / lengths, LY, rcond=np.finfo(float).eps)[0] / lengths[:, None]
     Q = np.sum((LY - LX @ beta) ** 2, axis=0)
     sigmasq = Q / (n - p if reml else n)
     logdet_V = 2.0 * np.sum(np.log(np.diag(L)))
@@ -78,10 +77,15 @@ def gls(data: Data, h: float, Y: np.ndarray, reml: bool) -> tuple[np.ndarray, np
 
 
 def _logdet_crossproduct(A: np.ndarray) -> float:
-    """log|A'A| without forming A'A, which would square the condition number: by singular values."""
-    return 2.0 * float(np.sum(np.log(np.linalg.svd(A, compute_uv=False))))
+    """log|A'A| without forming A'A, which would square the condition number: by singular values of scaled columns."""
+    lengths = np.linalg.norm(A, axis=0)
+    return 2.0 * float(np.sum(np.log(lengths)) + np.sum(np.log(np.linalg.svd(A / lengths, compute_uv=False))))
 
 
-def _positive_definite(K: np.ndarray) -> bool:
-    values = np.linalg.eigvalsh(K)
-    return values[0] > len(K) * np.finfo(float).eps * values[-1]
+def _last_hsq(data: Data) -> float:
+    """1 where V is positive definite there, otherwise the h at which V comes within 1e-8 of being singular."""
+    root = np.ones(len(data.ids)) if data.weights is None else np.sqrt(data.weights)
+    values = np.linalg.eigvalsh(root[:, None] * data.K * root)
+    if values[0] > len(root) * np.finfo(float).eps * values[-1]:
+        return 1.0
+    return (1.0 - 1e-8) / (1.0 - min(values[0], 0.0))

@@ -52,7 +52,7 @@ class REngine(Engine):
     search_arguments: dict[str, Any] = {}
 
     def availability(self) -> Availability:
-        code = f'if (requireNamespace("{self.package}", quietly = TRUE)) as.character(packageVersion("{self.package}"))'
+        code = f'if (requireNamespace("{self.package}", quietly = TRUE)) packageDescription("{self.package}")$Version'
         try:
             version = shared_session().eval(code).value
         except RUnavailable as error:

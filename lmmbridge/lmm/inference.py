@@ -16,6 +16,8 @@ def no_inference(maximum: Maximum, level: float = 0.95) -> str | None:
         return "the likelihood is unbounded"
     if maximum.flat:
         return "the likelihood is flat in hsq"
+    if not maximum.converged:
+        return "the maximum was not found to rounding"
     if maximum.boundary is not None:
         return "the maximum is at the end of hsq's range, where the usual asymptotics do not hold"
     if maximum.second is not None and maximum.second[1] >= maximum.loglik - _drop(level):

@@ -32,7 +32,7 @@ ZERO = -17.0
 #: Dots nearer than this (in decades) are stacked; a stack shows at most STACK of them.
 BIN, STACK = 0.1, 9
 
-SETTINGS = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 8.0, "axes.titlesize": 8.5,
+SETTINGS = {"svg.fonttype": "none", "text.parse_math": False, "font.family": "sans-serif", "font.size": 8.0, "axes.titlesize": 8.5,
             "axes.labelsize": 8.0, "xtick.labelsize": 7.5, "ytick.labelsize": 7.5, "axes.spines.top": False,
             "axes.spines.right": False, "axes.linewidth": 0.6, "legend.frameon": False, "legend.fontsize": 8.5}
 

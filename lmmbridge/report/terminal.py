@@ -6,6 +6,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from lmmbridge.agreement.register import Divergence, Finding
@@ -21,7 +22,7 @@ def print_engines(console: Console, available: dict[str, Availability]) -> None:
     """The engines of a run, and how to get those that are missing."""
     table = Table("engine", "version", "what runs", title="Engines", title_justify="left")
     for name, found in available.items():
-        table.add_row(name, found.version or "not available", found.remedy or ENGINES[name].description)
+        table.add_row(name, found.version or "not available", escape(found.remedy or ENGINES[name].description))
     console.print(table)
 
 
@@ -48,9 +49,9 @@ def print_results(console: Console, results: dict[str, Any], out: Path) -> None:
             console.print(f"[{STYLE[verdict]}]{verdict}[/]: {len(rows)} comparison records; the largest:")
         for row in rows[:5]:
             console.print(f"  {row['case']}: {row['engines']}, {row['quantity']}: {row['size']}{row['why']}",
-                          highlight=False, soft_wrap=True)
+                          highlight=False, markup=False, soft_wrap=True)
     for failure in results["failures"]:
-        console.print(f"[bold red]failed[/]: {failure}", soft_wrap=True)
+        console.print(f"[bold red]failed[/]: {escape(failure)}", soft_wrap=True)
     console.print(f"Report: {out / 'report.html'}  (also results.json, cases.csv); status {results['status']}",
                   soft_wrap=True)
 
@@ -75,7 +76,7 @@ def print_inventory(console: Console, found: dict[str, Any]) -> None:
     table = Table("what", "found", title="R", title_justify="left")
     r = found["r"]
     if "problem" in r:
-        table.add_row("R", f"[red]{r['problem']}[/]")
+        table.add_row("R", f"[red]{escape(r['problem'])}[/]")
     else:
         table.add_row("version", f"{r['version']} in {r['home']}")
         table.add_row("library paths", "\n".join(r["library_paths"]))

@@ -11,6 +11,7 @@ from lmmbridge.agreement.ledger import LEDGER
 from lmmbridge.agreement.problems import Problem
 from lmmbridge.agreement.run import Run, availability
 from lmmbridge.engines import ENGINES, dense, r_engines
+from lmmbridge.inputs import Data
 from lmmbridge.report.summary import disagreements
 
 #: What can be wrong in an entry: the replacement, and the quantities of which at least one must show it.
@@ -144,3 +145,29 @@ def test_a_crash_of_r_costs_one_engine_and_the_next_case_goes_on(tmp_path, live)
     failed = [case["case"] for case in results["cases"] if case["engines"]["r-reference"]["status"] == "engine failed"]
     assert len(failed) == 1
     assert results["status"] == 1
+
+
+@pytest.mark.parametrize("error", [1e-6, 1e-3, 0.5])
+@pytest.mark.parametrize("scale", [1e5, 1e8])
+def test_bad_scaling_does_not_excuse_a_fault(tmp_path, live, error, scale):
+    """An error in an engine that also loses digits on this problem is not put down to the lost digits."""
+    live("lmmlite-cpp")
+    rng = np.random.default_rng(7)
+    n = 60
+    G = rng.normal(size=(n, 100))
+    X = np.column_stack([np.ones(n), scale * rng.normal(size=(n, 2))])
+    K = G @ G.T / 100
+    data = Data(tuple(f"i{i}" for i in range(n)), ("y",), (0,), ("intercept", "a", "b"),
+                rng.normal(size=(n, 1)) + 3.0, X, (K + K.T) / 2, None, ())
+    engine = type(ENGINES["lmmlite-cpp"])
+    at_hsq = engine.at_hsq
+
+    def faulty(self, data, hsq, reml):
+        right = at_hsq(self, data, hsq, reml)
+        return dataclasses.replace(right, sigmasq=right.sigmasq * (1.0 + error))
+
+    with mock.patch.object(engine, "at_hsq", faulty):
+        results = Run(tmp_path / "out", availability(["python", "dense", "lmmlite-cpp"]),
+                      [Problem("scaled", "made", data)], {}, "test").execute()
+    assert results["status"] == 1
+    assert moved(results) == {"lmmlite-cpp"}
