@@ -18,8 +18,8 @@ MOST_EXAMPLES = 10
 WRONG = {"unexplained": "unexplained", "engine failed": "without an answer because an engine failed"}
 #: How differences are scaled, by the first word of the quantity at fixed hsq.
 SCALES = {"loglik": "|a − b| / (1 + |b|)", "sigmasq": "|a − b| / |b|",
-          "beta": "‖a − b‖ / max(‖a‖, ‖b‖), with a floor for coefficients near zero",
-          "optimum": "log likelihood lost by one ĥ against the other, in natural logarithms"}
+          "beta": "‖a − b‖ / max(‖a‖, ‖b‖) for columns of X scaled to length 1, with a floor for coefficients near zero",
+          "optimum": "dense log likelihood lost by one ĥ against the other, in natural logarithms"}
 #: Digits of agreement below which a cell of the heat tables gets the class.
 HEAT = ((9.0, "few"), (11.0, "d9"), (13.0, "d11"), (15.0, "d13"))
 
