@@ -84,7 +84,7 @@ class Run:
     @property
     def fingerprint(self) -> str:
         """Hash of everything that the results depend on."""
-        asked = {"lmmbridge": __version__, "schema": SCHEMA_VERSION, "tolerances": tolerances(),
+        asked = {"code": _code_hash(), "schema": SCHEMA_VERSION,
                  "engines": {name: found.version for name, found in self.available.items()},
                  "conventions": {name: self.ledger[name].words for name in self.live},
                  "problems": [(problem.name, problem.data.content_hash) for problem in self.problems],
@@ -243,6 +243,15 @@ def environment() -> dict[str, Any]:
     return _r_environment() | {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__,
             "pandas": pd.__version__, "machine": f"{platform.system()} {platform.machine()}", "blas": blas,
             "blas_threads_asked": os.environ.get("OPENBLAS_NUM_THREADS", "not set")}
+
+
+def _code_hash() -> str:
+    """Hash of this package's files: results of edited code do not mix with earlier ones."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parents[1].rglob("*")):
+        if path.suffix in (".py", ".R", ".yaml"):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _r_environment() -> dict[str, str]:
