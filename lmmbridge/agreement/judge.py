@@ -108,14 +108,18 @@ class Judge:
         off = []
         for row, column in np.argwhere(~self.points.well_conditioned):
             h = float(self.points.hsq[row, column])
-            dense = float(self._dense(h, column, self.reml).loglik[0, 0])
+            right, one = self._dense(h, column, self.reml), register.one_phenotype(self.data, column)
+            dense = float(right.loglik[0, 0])
             why = "" if np.isfinite(dense) else "V is not positive definite to working precision"
             for name, answer in self.answers.items():
                 if name != "dense":
                     value = float(answer.at_points.loglik[row, column])
+                    relative = differences(_one(answer.at_points, row, column), right, one)
                     off.append({"engine": name, "phenotype": self.data.phenotypes[column], "hsq": h,
                                 "condition": float(self.points.condition_V[row, column]), "loglik": value,
-                                "dense": dense, "off": abs(value - dense), "why": why})
+                                "dense": dense, "off": abs(value - dense), "why": why}
+                               | {f"{quantity}_off": float(relative[quantity][0, 0])
+                                  for quantity in ("sigmasq", "beta") if quantity in relative})
         return off
 
     def _dense_row(self, row: int) -> np.ndarray:

@@ -140,7 +140,8 @@ def ill_conditioned(results: dict[str, Any]) -> tuple[list[dict[str, Any]], list
     Returns
     -------
     by_engine : list of dict
-        Engine, number of points, points without a dense or an own value, median and the largest row.
+        Engine, number of points, points without a dense or an own value, median and the largest row, and the largest
+        relative distances of σ² and β.
     by_case : list of dict
         Case, number of points, largest condition number, and for each engine the largest distance; the largest first.
     """
@@ -161,7 +162,9 @@ def ill_conditioned(results: dict[str, Any]) -> tuple[list[dict[str, Any]], list
         measured = sorted((point for point in points if point["off"] is not None), key=lambda point: point["off"])
         by_engine.append({"engine": engine, "points": len(points), "without": len(points) - len(measured),
                           "median": measured[len(measured) // 2]["off"] if measured else None,
-                          "largest": measured[-1] if measured else None})
+                          "largest": measured[-1] if measured else None}
+                         | {quantity: max((point[quantity] for point in points if point.get(quantity) is not None),
+                                          default=None) for quantity in ("sigmasq_off", "beta_off")})
     by_case.sort(key=lambda row: -max(row["off"].values(), default=0.0))
     return by_engine, by_case
 
