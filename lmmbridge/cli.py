@@ -115,7 +115,14 @@ def _list(text: str) -> list[str]:
 
 def _in_processes(work: Callable[[ProcessPoolExecutor], dict]) -> dict:
     """Work with a process per core, each with its own R; none of them outlives this one, or Ctrl-C."""
+    # After Ctrl-C the tracker of semaphores would warn of what this process left to it.
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")
     pool = ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn"), initializer=_worker)
+    # The workers are started while Ctrl-C is ignored, which they inherit: it is the parent's from their first moment.
+    ours = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for _ in range(os.cpu_count()):
+        pool.submit(os.getpid)
+    signal.signal(signal.SIGINT, ours)
     try:
         return work(pool)
     except BrokenProcessPool:
@@ -126,8 +133,7 @@ def _in_processes(work: Callable[[ProcessPoolExecutor], dict]) -> dict:
 
 
 def _worker() -> None:
-    """In a worker: leave Ctrl-C to the parent, and end with it, however it goes (the worker's R follows)."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """In a worker: end with the parent, however it goes (the worker's R follows)."""
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
