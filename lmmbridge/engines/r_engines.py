@@ -7,20 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from lmmbridge import rlink
 from lmmbridge.engines.base import Availability, Engine, EngineFailure, Evaluation, Optimum
 from lmmbridge.inputs import Data
 from lmmbridge.rlink import RAnswer, RLinkError, RSession, RUnavailable
 
-#: One call may take this long (seconds) before R is taken to hang.
-TIMEOUT = 1800.0
 #: Brent's tolerance for the engines that take one: as tight as the likelihood's flat top makes sense of.
 TOLERANCE = 1e-12
 
 
 @cache
 def shared_session() -> RSession:
-    """The one R of this process, with the engines' R code."""
-    session = RSession(timeout=TIMEOUT)
+    """The shared R of this process, with the engines' R code."""
+    session = rlink.shared_session()
     session.source(Path(__file__).with_name("r_engines.R"))
     return session
 

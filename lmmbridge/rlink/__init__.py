@@ -76,9 +76,9 @@ from lmmbridge.rlink.errors import RConversionError, RDied, RError, RLinkError, 
 from lmmbridge.rlink.inventory import inventory
 from lmmbridge.rlink.library import project_library
 from lmmbridge.rlink.missing import NA_REAL, is_na
-from lmmbridge.rlink.session import RAnswer, RSession
+from lmmbridge.rlink.session import RAnswer, RSession, shared_session
 
 __all__ = [
     "NA_REAL", "RAnswer", "RConversionError", "RDied", "RError", "RLinkError", "RSession", "RTimeout",
-    "RUnavailable", "inventory", "is_na", "project_library",
+    "RUnavailable", "inventory", "is_na", "project_library", "shared_session",
 ]

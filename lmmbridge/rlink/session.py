@@ -4,10 +4,14 @@ import pickle
 import threading
 import weakref
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from lmmbridge.rlink.errors import RConversionError, RError
 from lmmbridge.rlink.process import RProcess
+
+#: One call of the shared session may take this long (seconds) before R is taken to hang.
+SHARED_TIMEOUT = 1800.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,3 +197,14 @@ class RSession:
             raise RConversionError(*answer)
         value, warnings, output, seconds = answer
         return RAnswer(value, warnings, output + stray, seconds)
+
+
+@cache
+def shared_session():
+    """The one R of this process that everything here shares which names no session of its own.
+
+    Returns
+    -------
+    RSession
+    """
+    return RSession(timeout=SHARED_TIMEOUT)

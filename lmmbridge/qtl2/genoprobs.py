@@ -1,0 +1,119 @@
+"""Genotype probabilities: R/qtl2's calc_genoprob object, a labelled array per chromosome."""
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import xarray as xr
+
+from lmmbridge.errors import InputError
+
+#: The axes of a chromosome's array, in R/qtl2's order.
+DIMS = ("individual", "genotype", "position")
+#: How far the probabilities of one individual at one position may be from summing to 1.
+SUM_TO_ONE = 1e-6
+
+
+class Genoprobs(Mapping):
+    """Genotype (or allele) probabilities, by chromosome: a mapping from chromosome to xarray.DataArray.
+
+    Parameters
+    ----------
+    arrays : mapping of str to xarray.DataArray
+        Dims (individual, genotype, position), each with its names as coordinate. All chromosomes have the same
+        individuals in the same order.
+    is_x_chr : mapping of str to bool, optional
+        Whether a chromosome is the X chromosome. Default: none is.
+    crosstype : str, optional
+        R/qtl2's name of the type of cross, such as "f2" or "do".
+    alleles : sequence of str, optional
+        Single-letter codes of the founders' alleles.
+    alleleprobs : bool, default False
+        Whether these are allele rather than genotype probabilities.
+
+    Raises
+    ------
+    InputError
+        If individuals differ between chromosomes or occur twice, positions have no or repeated names, or the
+        probabilities are not finite or do not sum to 1.
+    """
+
+    def __init__(self, arrays: Mapping[str, xr.DataArray], is_x_chr: Mapping[str, bool] | None = None,
+                 crosstype: str | None = None, alleles=None, alleleprobs: bool = False):
+        self._arrays = {str(chromosome): array for chromosome, array in arrays.items()}
+        self.is_x_chr = {chromosome: bool((is_x_chr or {}).get(chromosome, False)) for chromosome in self._arrays}
+        self.crosstype = crosstype
+        self.alleles = None if alleles is None else tuple(alleles)
+        self.alleleprobs = bool(alleleprobs)
+        self._check()
+
+    def __getitem__(self, chromosome: str) -> xr.DataArray:
+        return self._arrays[chromosome]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{chromosome}: {array.sizes['genotype']} × {array.sizes['position']}"
+                           for chromosome, array in self.items())
+        return (f"Genoprobs of {len(self.individuals)} individuals, crosstype {self.crosstype!r}; genotypes × positions "
+                f"by chromosome: {shapes}")
+
+    @property
+    def individuals(self) -> tuple[str, ...]:
+        """IDs, in order; empty where there is no chromosome."""
+        first = next(iter(self._arrays.values()), None)
+        return () if first is None else tuple(first.coords["individual"].values.tolist())
+
+    @property
+    def positions(self) -> tuple[str, ...]:
+        """Names of all positions (markers and pseudomarkers), chromosome after chromosome."""
+        return tuple(name for array in self.values() for name in array.coords["position"].values.tolist())
+
+    def subset(self, ind=None, chr=None) -> Genoprobs:
+        """Those individuals and chromosomes, in the order given, as `probs[ind, chr]` in R/qtl2.
+
+        Parameters
+        ----------
+        ind, chr : sequence of str, optional
+            IDs and chromosome names. Default: all.
+        """
+        for what, wanted, there in (("individual", ind, set(self.individuals)), ("chromosome", chr, set(self))):
+            missing = [name for name in wanted if name not in there] if wanted is not None else []
+            if missing:
+                raise InputError(f"genoprobs: there is no {what} '{missing[0]}'")
+        chosen = {name: self[name] for name in (self if chr is None else chr)}
+        if ind is not None:
+            chosen = {name: array.sel(individual=list(ind)) for name, array in chosen.items()}
+        return Genoprobs(chosen, self.is_x_chr, self.crosstype, self.alleles, self.alleleprobs)
+
+    def _check(self) -> None:
+        individuals = self.individuals
+        if len(set(individuals)) < len(individuals):
+            twice = next(name for name in individuals if individuals.count(name) > 1)
+            raise InputError(f"genoprobs: individual '{twice}' occurs more than once; give every individual one row")
+        for chromosome, array in self.items():
+            whose = f"genoprobs: chromosome '{chromosome}'"
+            if array.dims != DIMS or any(dim not in array.coords for dim in DIMS):
+                raise InputError(f"{whose} has the dims {array.dims}: give a DataArray with named {', '.join(DIMS)}")
+            if tuple(array.coords["individual"].values.tolist()) != individuals:
+                raise InputError(f"{whose} has other individuals, or another order of them, than the first chromosome")
+            values = array.values
+            if not np.isfinite(values).all():
+                i, _, k = np.argwhere(~np.isfinite(values))[0]
+                raise InputError(f"{whose} has a value that is not a finite number, for individual '{individuals[i]}' "
+                                 f"at position '{array.coords['position'].values[k]}'")
+            off = np.abs(values.sum(axis=1) - 1.0)
+            if off.size and off.max() > SUM_TO_ONE:
+                i, k = np.unravel_index(int(np.argmax(off)), off.shape)
+                raise InputError(f"{whose}: the probabilities of individual '{individuals[i]}' at position "
+                                 f"'{array.coords['position'].values[k]}' sum to {values[i, :, k].sum():g}, not 1; "
+                                 "check how they were computed or read")
+        names = self.positions
+        if len(set(names)) < len(names):
+            seen: set[str] = set()
+            twice = next(name for name in names if name in seen or seen.add(name))
+            raise InputError(f"genoprobs: the position name '{twice}' occurs more than once; give every position its own")
