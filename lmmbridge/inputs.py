@@ -89,31 +89,31 @@ def prepare(pheno: Any, kinship: Any, covar: Any = None, weights: Any = None) ->
     """
     given = {"pheno": pheno, "kinship": kinship, "covar": covar, "weights": weights}
     leader = next((name for name, values in given.items() if isinstance(values, (pd.Series, pd.DataFrame))), "pheno")
-    order = _frame(given[leader], leader).index
-    pheno = _frame(pheno, "pheno", leader, order)
+    order = frame_of(given[leader], leader).index
+    pheno = frame_of(pheno, "pheno", leader, order)
     kinship = _kinship_frame(kinship, leader, order)
-    covar = None if covar is None else _frame(covar, "covar", leader, order)
-    weights = None if weights is None else _frame(weights, "weights", leader, order)
+    covar = None if covar is None else frame_of(covar, "covar", leader, order)
+    weights = None if weights is None else frame_of(weights, "weights", leader, order)
     if weights is not None and weights.shape[1] != 1:
         raise InputError(f"weights has {weights.shape[1]} columns: give one column, 1/variance of each individual")
 
     parts = {"pheno": pheno, "kinship": kinship, "covar": covar, "weights": weights}
     parts = {name: frame for name, frame in parts.items() if frame is not None}
     ids, notes = _common_ids(parts)
-    Y = _numbers(pheno.loc[ids], "pheno", missing=True)
-    K = _numbers(kinship if list(kinship.index) == ids else kinship.loc[ids, ids], "kinship")
-    C = None if covar is None else _numbers(covar.loc[ids], "covar")
-    w = None if weights is None else _numbers(weights.loc[ids], "weights")[:, 0]
+    Y = numbers_of(pheno.loc[ids], "pheno", missing=True)
+    K = numbers_of(kinship if list(kinship.index) == ids else kinship.loc[ids, ids], "kinship")
+    C = None if covar is None else numbers_of(covar.loc[ids], "covar")
+    w = None if weights is None else numbers_of(weights.loc[ids], "weights")[:, 0]
     if w is not None and np.any(w <= 0.0):
         worst = int(np.argmin(w))
         raise InputError(f"weights: {w[worst]:g} for individual '{ids[worst]}'; weights are 1/variance and must be "
                          "positive")
-    K = _symmetric(K, ids)
+    K = symmetric(K, ids)
     X, columns = _design(C, len(ids), () if covar is None else tuple(covar.columns))
     return _batches(ids, tuple(pheno.columns), columns, Y, X, K, w, notes)
 
 
-def _frame(values: Any, name: str, leader: str = "", order: pd.Index | None = None) -> pd.DataFrame:
+def frame_of(values: Any, name: str, leader: str = "", order: pd.Index | None = None) -> pd.DataFrame:
     """Any accepted input as a DataFrame with unique text IDs and column names; an array takes the leader's IDs."""
     if isinstance(values, pd.Series):
         frame = values.to_frame(name if values.name is None else str(values.name))
@@ -151,7 +151,7 @@ def _frame(values: Any, name: str, leader: str = "", order: pd.Index | None = No
 
 
 def _kinship_frame(kinship: Any, leader: str, order: pd.Index) -> pd.DataFrame:
-    frame = _frame(kinship, "kinship", leader, order)
+    frame = frame_of(kinship, "kinship", leader, order)
     if frame.shape[0] != frame.shape[1]:
         raise InputError(f"kinship has {frame.shape[0]} rows and {frame.shape[1]} columns: it must be square")
     if not isinstance(kinship, pd.DataFrame):
@@ -176,7 +176,7 @@ def _common_ids(parts: dict[str, pd.DataFrame]) -> tuple[list[str], list[str]]:
     return common, notes
 
 
-def _numbers(frame: pd.DataFrame, name: str, missing: bool = False) -> np.ndarray:
+def numbers_of(frame: pd.DataFrame, name: str, missing: bool = False) -> np.ndarray:
     """The frame as float64; refuses what is not a number, infinities, and NaN unless it stands for a missing value."""
     for column, dtype in zip(frame.columns, frame.dtypes):
         if dtype.kind in "cmM":
@@ -206,7 +206,7 @@ def _first_text(frame: pd.DataFrame) -> str:
     return f"column '{frame.columns[0]}' does not hold numbers"
 
 
-def _symmetric(K: np.ndarray, ids: list[str]) -> np.ndarray:
+def symmetric(K: np.ndarray, ids: list[str]) -> np.ndarray:
     if np.array_equal(K, K.T):
         return K
     gap = np.abs(K - K.T)

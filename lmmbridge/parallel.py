@@ -1,0 +1,32 @@
+"""Independent pieces of work on several cores: threads, since numpy's linear algebra runs outside Python's lock."""
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from lmmbridge.errors import InputError
+
+
+def number_of_cores(cores: int) -> int:
+    """How many cores `cores` stands for: 0 is all but one, as in R/qtl2."""
+    if isinstance(cores, bool) or not isinstance(cores, int) or cores < 0:
+        raise InputError(f"cores is {cores!r}: give how many to use, or 0 for all but one")
+    return cores or max((os.cpu_count() or 1) - 1, 1)
+
+
+def run_over(function: Callable[[Any], Any], items: Iterable, cores: int = 1) -> Iterator:
+    """The function's results for each item, in order, computed on that many cores.
+
+    After an error or Ctrl-C no further item is begun.
+    """
+    cores = number_of_cores(cores)
+    if cores == 1:
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(cores) as pool:
+        try:
+            yield from pool.map(function, items)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,56 @@
+"""Progress of long work: a bar on the terminal once two seconds have passed."""
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+#: Work that takes less (seconds) shows nothing.
+PATIENCE = 2.0
+
+
+class Progress:
+    """A bar on standard error that counts up to `total`; it appears after two seconds, and only on a terminal.
+
+    Parameters
+    ----------
+    description : str
+    total : int
+    quiet : bool, default False
+        Show nothing.
+    """
+
+    def __init__(self, description: str, total: int, quiet: bool = False):
+        self._description, self._total, self._done = description, total, 0
+        self._console = None if quiet else Console(stderr=True)
+        self._bars: Bars | None = None
+        self._started = time.monotonic()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *exception) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+    def advance(self, steps: int = 1) -> None:
+        """Count `steps` more as done."""
+        self._done += steps
+        if self._bars is not None:
+            self._bars.update(self._task, completed=self._done)
+        elif self._console is not None and self._console.is_terminal and time.monotonic() - self._started > PATIENCE:
+            self._bars = Bars(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+                              TimeRemainingColumn(), console=self._console, transient=True)
+            self._task = self._bars.add_task(self._description, total=self._total, completed=self._done)
+            self._bars.start()
+
+
+def track(iterable: Iterable, description: str, total: int | None = None, quiet: bool = False) -> Iterator:
+    """The items of `iterable` in order, with a `Progress` of their number."""
+    with Progress(description, len(iterable) if total is None else total, quiet) as progress:
+        for item in iterable:
+            yield item
+            progress.advance()

@@ -1,0 +1,289 @@
+"""R/qtl2's rules for what belongs together: individuals by ID, missing values, batches of phenotypes, ranks, kinship."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import linalg
+
+from lmmbridge import lmm
+from lmmbridge.errors import InputError
+from lmmbridge.inputs import check_eigenvalues, frame_of, numbers_of, symmetric
+from lmmbridge.qtl2.kinship import DecomposedKinship
+
+#: A column is dependent on others (or equal to one) when it differs from them by less than this, as in R/qtl2.
+TOLERANCE = 1e-12
+#: Fewer individuals than this are no data.
+FEWEST = 3
+
+
+def labelled(values: Any, name: str) -> pd.DataFrame | None:
+    """A DataFrame of numbers with IDs as index; what is not a finite number is missing (NaN).
+
+    Raises
+    ------
+    InputError
+        If there are no IDs (an array), an ID occurs twice, or a column is not numeric.
+    """
+    if values is None:
+        return None
+    if not isinstance(values, (pd.Series, pd.DataFrame)):
+        raise InputError(f"{name} has no IDs: give a pandas Series or DataFrame with the individuals' IDs as index")
+    frame = frame_of(values, name)
+    numeric = frame.select_dtypes("number").columns
+    frame[numeric] = frame[numeric].replace([np.inf, -np.inf], np.nan)
+    return pd.DataFrame(numbers_of(frame, name, missing=True), frame.index, frame.columns)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Aligned data of phenotypes that share one pattern of missing values.
+
+    Attributes
+    ----------
+    ids : list of str, length n
+    phenotypes : list of str, length m
+    Y : ndarray, shape (n, m)
+    addcovar : DataFrame, shape (n, p)
+        Intercept first, then the covariates that do not depend on it and on each other.
+    Xcovar, nullcovar, intcovar : DataFrame or None
+        n rows each; intcovar without columns that depend on the others and the constant.
+    weights : ndarray, shape (n,), or None
+        1/variance.
+    notes : list of str
+        Which covariates were left out.
+    """
+
+    ids: list[str]
+    phenotypes: list[str]
+    Y: np.ndarray
+    addcovar: pd.DataFrame
+    Xcovar: pd.DataFrame | None
+    nullcovar: pd.DataFrame | None
+    intcovar: pd.DataFrame | None
+    weights: np.ndarray | None
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """Phenotypes and covariates of the individuals that have all that is needed, in order.
+
+    Attributes
+    ----------
+    pheno : DataFrame, shape (n, m)
+        NaN is missing.
+    addcovar, Xcovar, nullcovar, intcovar : DataFrame or None
+        n rows; columns of intcovar are among those of addcovar.
+    weights : Series or None
+    """
+
+    pheno: pd.DataFrame
+    addcovar: pd.DataFrame | None = None
+    Xcovar: pd.DataFrame | None = None
+    nullcovar: pd.DataFrame | None = None
+    intcovar: pd.DataFrame | None = None
+    weights: pd.Series | None = None
+
+    def batches(self) -> Iterator[Batch]:
+        """Phenotypes by pattern of missing values; patterns that leave fewer than three individuals are left out."""
+        observed = self.pheno.notna().to_numpy()
+        for pattern in dict.fromkeys(map(tuple, observed.T)):
+            keep = np.array(pattern, dtype=bool)
+            if keep.sum() < FEWEST:
+                continue
+            phenotypes = [name for name, column in zip(self.pheno.columns, observed.T) if tuple(column) == pattern]
+            ids = list(self.pheno.index[keep])
+            Y = self.pheno.loc[ids, phenotypes].to_numpy()
+            constant = np.ptp(Y, axis=0) == 0.0
+            if constant.any():
+                which = int(np.argmax(constant))
+                raise InputError(f"pheno '{phenotypes[which]}' has zero variance: it is {Y[0, which]:g} for all of its "
+                                 f"{len(ids)} individuals; leave it out")
+            intercept = pd.DataFrame({"intercept": 1.0}, ids)
+            part = {name: None if frame is None else frame.loc[ids] for name, frame in (
+                ("addcovar", self.addcovar), ("Xcovar", self.Xcovar), ("nullcovar", self.nullcovar),
+                ("intcovar", self.intcovar))}
+            given = _beside(intercept, part["addcovar"])
+            addcovar = independent_columns(given)
+            notes = [f"addcovar: column '{name}' depends on the intercept and the other columns; it is left out"
+                     for name in given.columns if name not in addcovar.columns]
+            intcovar = part["intcovar"]
+            if intcovar is not None:
+                intcovar = independent_columns(_beside(intercept, intcovar)).iloc[:, 1:]
+            weights = None if self.weights is None else self.weights.loc[ids].to_numpy()
+            yield Batch(ids, phenotypes, Y, addcovar, part["Xcovar"], part["nullcovar"], intcovar, weights, notes)
+
+
+def align(order: Iterable[str], pheno: Any, addcovar: Any = None, Xcovar: Any = None, nullcovar: Any = None,
+          intcovar: Any = None, weights: Any = None, others: Mapping[str, Iterable[str]] | None = None) -> Aligned:
+    """The individuals that are everywhere, have all covariates and weights, and some phenotype, in the given order.
+
+    Parameters
+    ----------
+    order : sequence of str
+        IDs in the order that the result is to have (R/qtl2: those of genoprobs, of kinship in est_herit).
+    pheno, addcovar, Xcovar, nullcovar, intcovar : Series or DataFrame
+        Index: IDs. What is not finite is missing.
+    weights : Series, optional
+        Positive, 1/variance.
+    others : mapping of str to sequence of str, optional
+        Names of further inputs, and the IDs that they have.
+
+    Raises
+    ------
+    InputError
+    """
+    pheno = labelled(pheno, "pheno")
+    if pheno is None:
+        raise InputError("pheno is None: give the phenotypes, a Series or DataFrame with the individuals' IDs as index")
+    covariates = {name: labelled(values, name) for name, values in (
+        ("addcovar", addcovar), ("Xcovar", Xcovar), ("nullcovar", nullcovar), ("intcovar", intcovar))}
+    covariates = {name: frame for name, frame in covariates.items() if frame is not None}
+    weights = labelled(weights, "weights")
+    if weights is not None:
+        if weights.shape[1] != 1:
+            raise InputError(f"weights has {weights.shape[1]} columns: give one, 1/variance of each individual")
+        if (weights <= 0.0).to_numpy().any():
+            worst = weights.iloc[:, 0].idxmin()
+            raise InputError(f"weights: {weights.loc[worst].item():g} for individual '{worst}'; weights are 1/variance "
+                             "and must be positive")
+    complete = dict(others or {})
+    complete.update({name: frame.index[frame.notna().all(axis=1)] for name, frame in covariates.items()})
+    if weights is not None:
+        complete["weights"] = weights.index[weights.notna().all(axis=1)]
+    complete["pheno"] = pheno.index[pheno.notna().any(axis=1)]
+    sets = [set(ids) for ids in complete.values()]
+    ids = [individual for individual in order if all(individual in found for found in sets)]
+    if len(ids) < FEWEST:
+        found = f"only {len(ids)} individuals have" if ids else "no individual has"
+        raise InputError(f"{found} all that is needed of genoprobs or kinship, {', '.join(complete)}: at least "
+                         f"{FEWEST} are needed; check that the IDs are written alike")
+    chosen = {name: frame.loc[ids] for name, frame in covariates.items()}
+    if "intcovar" in chosen:
+        chosen["addcovar"] = _beside(chosen.get("addcovar"), chosen["intcovar"])
+        chosen["addcovar"] = chosen["addcovar"].loc[:, ~_equal_to_an_earlier(chosen["addcovar"])]
+    if "Xcovar" in chosen and "addcovar" in chosen:
+        both = _beside(chosen["addcovar"], chosen["Xcovar"])
+        new = ~_equal_to_an_earlier(both)[chosen["addcovar"].shape[1]:]
+        chosen["Xcovar"] = chosen["Xcovar"].loc[:, new] if new.any() else None
+    return Aligned(pheno.loc[ids], weights=None if weights is None else weights.loc[ids].iloc[:, 0], **chosen)
+
+
+def independent_columns(X: pd.DataFrame) -> pd.DataFrame:
+    """The columns of X that do not depend on each other; the first is always kept (R/qtl2's drop_depcols).
+
+    Which of several dependent columns goes is decided by QR decomposition with pivoting, after the first column.
+    """
+    values = X.to_numpy()
+    first = values[:, :1] / np.linalg.norm(values[:, 0])
+    rest = values[:, 1:]
+    if rest.shape[1] == 0:
+        return X
+    outside = rest - first @ (first.T @ rest)
+    outside -= first @ (first.T @ outside)
+    R, pivots = linalg.qr(outside, mode="r", pivoting=True)
+    sizes = np.abs(np.diag(R))
+    rank = int(np.sum(sizes > TOLERANCE * max(np.linalg.norm(values[:, 0]), sizes[0])))
+    return X.iloc[:, [0, *sorted(pivots[:rank] + 1)]]
+
+
+class Kinship:
+    """One kinship matrix for all chromosomes, or one for each; decomposed or not. V is made of twice the matrix.
+
+    Parameters
+    ----------
+    kinship : DataFrame or DecomposedKinship, or mapping of chromosome to one of these
+    chromosomes : sequence of str
+        A mapping must have these, and no others.
+
+    Attributes
+    ----------
+    loco : bool
+        Whether there is a matrix for each chromosome.
+    ids : tuple of str
+    """
+
+    def __init__(self, kinship: Any, chromosomes: Iterable[str]):
+        chromosomes = list(chromosomes)
+        self.loco = isinstance(kinship, Mapping)
+        self._matrices = dict(kinship) if self.loco else {"": kinship}
+        if self.loco:
+            odd = [name for name in chromosomes if name not in kinship]
+            if odd:
+                raise InputError(f"kinship has no matrix for chromosome '{odd[0]}' of genoprobs: give one for each "
+                                 "chromosome, or one for all")
+            odd = [name for name in kinship if name not in chromosomes]
+            if odd:
+                raise InputError(f"kinship has a matrix for chromosome '{odd[0]}', which genoprobs lacks; leave it out")
+        for name, matrix in self._matrices.items():
+            whose = f"kinship of chromosome '{name}'" if self.loco else "kinship"
+            if not isinstance(matrix, DecomposedKinship):
+                self._matrices[name] = matrix = self._checked(matrix, whose)
+            ids = tuple(matrix.ids if isinstance(matrix, DecomposedKinship) else matrix.index)
+            self.ids = ids if name == next(iter(self._matrices)) else self.ids
+            if ids != self.ids:
+                raise InputError(f"{whose} has other individuals, or another order of them, than the first matrix")
+
+    @staticmethod
+    def _checked(matrix: Any, whose: str) -> pd.DataFrame:
+        matrix = labelled(matrix, whose)
+        if matrix.shape[0] != matrix.shape[1]:
+            raise InputError(f"{whose} has {matrix.shape[0]} rows and {matrix.shape[1]} columns: it must be square")
+        if list(matrix.index) != list(matrix.columns):
+            raise InputError(f"{whose}: rows and columns must be the same individuals in the same order")
+        if matrix.isna().to_numpy().any():
+            i, j = np.argwhere(matrix.isna().to_numpy())[0]
+            raise InputError(f"{whose} has no finite number for individuals '{matrix.index[i]}' and "
+                             f"'{matrix.index[j]}'; every entry must be one")
+        return matrix
+
+    def eigen(self, chromosome: str, ids: list[str], weights: np.ndarray | None) -> lmm.Eigen:
+        """Eigen decomposition of twice the kinship matrix of these individuals, with weights.
+
+        Raises
+        ------
+        InputError
+            If a decomposed matrix would have to be subset, or the matrix is not symmetric or not a covariance.
+        """
+        matrix = self._matrices[chromosome if self.loco else ""]
+        if isinstance(matrix, DecomposedKinship):
+            if set(matrix.ids) != set(ids):
+                raise InputError(f"kinship is decomposed for {len(matrix.ids)} individuals and {len(ids)} are needed: a "
+                                 "decomposed matrix cannot be subset; give the kinship matrix itself")
+            U = matrix.vectors.T[[matrix.ids.index(individual) for individual in ids]]
+            if weights is None:
+                eigen = lmm.Eigen(2.0 * matrix.values, U)
+                eigen.values[np.abs(eigen.values) <= eigen.zero] = 0.0
+                check_eigenvalues(eigen.values)
+                return eigen
+            K = (U * matrix.values) @ U.T
+        else:
+            K = matrix.to_numpy() if list(matrix.index) == ids else matrix.loc[ids, ids].to_numpy()
+            K = symmetric(K, ids)
+        eigen = lmm.eigen_decomposition(2.0 * K, weights)
+        check_eigenvalues(eigen.values)
+        return eigen
+
+
+def rotation(eigen: lmm.Eigen | None, weights: np.ndarray | None, values: np.ndarray) -> np.ndarray:
+    """U'W½ values, rows being individuals; W½ values where there is no kinship."""
+    if weights is not None:
+        values = np.sqrt(weights).reshape((-1,) + (1,) * (values.ndim - 1)) * values
+    if eigen is None:
+        return values
+    return np.tensordot(eigen.vectors.T, values, axes=1)
+
+
+def _beside(left: pd.DataFrame | None, right: pd.DataFrame | None) -> pd.DataFrame:
+    return pd.concat([frame for frame in (left, right) if frame is not None], axis=1)
+
+
+def _equal_to_an_earlier(frame: pd.DataFrame) -> np.ndarray:
+    """Whether a column equals one before it, to `TOLERANCE` (R/qtl2's find_matching_cols)."""
+    values = frame.to_numpy()
+    return np.array([any(np.max(np.abs(values[:, i] - values[:, j])) < TOLERANCE for i in range(j))
+                     for j in range(values.shape[1])], dtype=bool)

@@ -1,0 +1,350 @@
+"""Genome scan by a single-QTL model: R/qtl2's scan1."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lmmbridge import __version__, lmm
+from lmmbridge.errors import InputError
+from lmmbridge.lmm.scan import residual_sums_of_squares
+from lmmbridge.parallel import run_over
+from lmmbridge.progress import Progress
+from lmmbridge.qtl2.alignment import Aligned, Batch, Kinship, align, independent_columns, rotation
+from lmmbridge.qtl2.genoprobs import Genoprobs
+
+#: Genotype columns of the X chromosome whose largest mean over individuals stays below this do not exist there.
+ABSENT_ON_X = 1e-8
+#: Positions are taken in blocks of about this many numbers (64 MB of them).
+BLOCK = 2**23
+
+
+@dataclass(frozen=True, eq=False)
+class Scan1:
+    """LOD curves.
+
+    Attributes
+    ----------
+    lod : DataFrame
+        LOD scores, positions × phenotypes. A LOD is (n/2) log10(Q0/Q1) with the residual sums of squares of the null
+        model and of the model with the QTL; also when hsq was estimated by REML.
+    hsq : DataFrame or None
+        The hsq used, under *twice* the kinship matrix: null chromosomes × phenotypes (one row for a single kinship
+        matrix; an autosome's and the X chromosome's where Xcovar is given; a row per chromosome for a kinship per
+        chromosome), or positions × phenotypes where each position has its own. None without kinship.
+    sample_size : Series
+        Individuals by phenotype.
+    criterion : str or None
+        What chose hsq: "REML", "ML", or "given"; None without kinship.
+    notes : tuple of str
+        What a reader should know, in words.
+    engine, version : str
+    """
+
+    lod: pd.DataFrame
+    hsq: pd.DataFrame | None
+    sample_size: pd.Series
+    criterion: str | None = None
+    notes: tuple[str, ...] = ()
+    engine: str = "python"
+    version: str = __version__
+
+    def __repr__(self) -> str:
+        lines = [f"Scan1 of {self.lod.shape[0]} positions × {self.lod.shape[1]} phenotypes"
+                 + (f", hsq by {self.criterion}" if self.criterion else ""), repr(self.lod)]
+        return "\n".join(lines + [f"note: {note}" for note in self.notes])
+
+
+def scan1(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any = None, Xcovar: Any = None,
+          intcovar: Any = None, weights: Any = None, reml: bool = True, model: str = "normal", hsq: Any = None,
+          cores: int = 1, *, quiet: bool = False) -> Scan1:
+    """Genome scan with a single-QTL model, by a linear mixed model or Haley–Knott regression.
+
+    Parameters
+    ----------
+    genoprobs : Genoprobs
+        Genotype or allele probabilities.
+    pheno : DataFrame or Series
+        Phenotypes; index: IDs. Values that are not finite are missing.
+    kinship : DataFrame or DecomposedKinship, or mapping of chromosome to one of these, optional
+        One kinship matrix, or one for each chromosome (as `calc_kinship(probs, "loco")`). The covariance is made of
+        twice the matrix. Default: no polygenic effect (Haley–Knott regression).
+    addcovar : DataFrame or Series, optional
+        Additive covariates; an intercept is always there. Columns that depend on others are left out, and said.
+    Xcovar : DataFrame or Series, optional
+        Additional covariates for the null model of the X chromosome.
+    intcovar : DataFrame or Series, optional
+        Covariates that interact with the QTL; they are additive covariates as well.
+    weights : Series, optional
+        Positive, 1/variance of each individual's residual.
+    reml : bool, default True
+        Estimate hsq by REML; False for ML. LOD scores are differences of ML in both cases.
+    model : str, default "normal"
+        "binary" is refused.
+    hsq : float, sequence, DataFrame or "each", optional
+        Values to use, between 0 and 1, under twice the kinship matrix; null chromosomes × phenotypes (see
+        `Scan1.hsq`), where a single row or column may be a sequence. "each": estimate hsq again at each position by
+        ML, so that LOD is the likelihood ratio of both models, each at its own maximum (as GEMMA's -lmm 2); needs
+        reml=False. Default: estimate it under the null model.
+    cores : int, default 1
+        Chromosomes are spread over so many threads; 0 is all but one core.
+    quiet : bool, default False
+        Show no progress.
+
+    Returns
+    -------
+    Scan1
+
+    Raises
+    ------
+    InputError
+        Names the argument, the individual, column or chromosome, and what to do.
+
+    Notes
+    -----
+    As in R/qtl2's scan1: individuals are those with genotypes, kinship, all covariates and some phenotype, in the
+    order of genoprobs; phenotypes are taken together by pattern of missing values; the first genotype column, and on
+    the X chromosome those that do not occur, are left out. Where genotype columns depend on the covariates, LOD is that
+    of the columns that remain (R/qtl2 keeps the rounding noise of such columns).
+
+    Examples
+    --------
+    >>> iron = read_cross2(extdata("iron.zip"))
+    >>> probs = calc_genoprob(iron, error_prob=0.002)
+    >>> scan = scan1(probs, iron.pheno, calc_kinship(probs, "loco"))
+    >>> scan.lod.idxmax().to_dict()
+    {'liver': 'D16Mit30', 'spleen': 'D9Mit182'}
+    >>> scan.hsq.loc["16"].round(4).to_dict()
+    {}
+    """
+    refuse_binary(model, kinship)
+    if not isinstance(genoprobs, Genoprobs):
+        raise InputError(f"genoprobs is a {type(genoprobs).__name__}: give a Genoprobs, as from calc_genoprob")
+    each = isinstance(hsq, str)
+    if each and (hsq != "each" or reml or kinship is None):
+        raise InputError("hsq='each' compares likelihoods of different fixed effects and so needs ML: give reml=False"
+                         if hsq == "each" and reml else f"hsq is {hsq!r}: give numbers, or 'each' with a kinship matrix")
+    chromosomes = list(genoprobs)
+    kinship = None if kinship is None else Kinship(kinship, chromosomes)
+    aligned = align(genoprobs.individuals, pheno, addcovar, Xcovar, None, intcovar, weights,
+                    {} if kinship is None else {"kinship": kinship.ids})
+    phenotypes = list(aligned.pheno.columns)
+    nulls = null_chromosomes(genoprobs, kinship, aligned)
+    given = None
+    if hsq is not None and not each:
+        if kinship is None:
+            raise InputError("hsq is given without kinship, where it has no meaning; leave it out, or give the kinship")
+        given = given_hsq(hsq, list(dict.fromkeys(nulls.values())), phenotypes)
+
+    lod = pd.DataFrame(np.nan, list(genoprobs.positions), phenotypes)
+    used = None if kinship is None else pd.DataFrame(
+        np.nan, lod.index if each else list(dict.fromkeys(nulls.values())), phenotypes)
+    sample_size = aligned.pheno.notna().sum()
+    few = sample_size.index[sample_size < 3]
+    notes = [f"pheno '{name}' has {sample_size[name]} individuals with all values: no LOD scores" for name in few]
+    total = sum(genoprobs[name].sizes["position"] for name in chromosomes) * (len(phenotypes) - len(few))
+    with Progress("scan1", total, quiet) as progress:
+        for batch in aligned.batches():
+            scanner = _Scanner(genoprobs, batch, kinship, nulls, reml, given, each, progress)
+            for chromosome, found in zip(chromosomes, run_over(scanner.chromosome, chromosomes, cores)):
+                positions = genoprobs[chromosome].coords["position"].values
+                lod.loc[positions, batch.phenotypes] = found.lod
+                if used is not None:
+                    used.loc[positions if each else nulls[chromosome], batch.phenotypes] = found.hsq
+                notes += found.notes
+            notes += batch.notes
+    criterion = None if kinship is None else "given" if given is not None else "REML" if reml else "ML"
+    return Scan1(lod, used, sample_size, criterion, tuple(dict.fromkeys(notes)))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Of one chromosome: LOD (positions × m), hsq (m, or positions × m), notes."""
+
+    lod: np.ndarray
+    hsq: np.ndarray | None
+    notes: list[str]
+
+
+class _Scanner:
+    """Scans chromosomes for the phenotypes of one batch; with a single kinship matrix, decomposes it once."""
+
+    def __init__(self, genoprobs: Genoprobs, batch: Batch, kinship: Kinship | None, nulls: dict[str, str], reml: bool,
+                 given: pd.DataFrame | None, each: bool, progress: Progress):
+        self.genoprobs, self.batch, self.kinship, self.nulls = genoprobs, batch, kinship, nulls
+        self.reml, self.given, self.each, self.progress = reml, given, each, progress
+        self.shared = None if kinship is None or kinship.loco else kinship.eigen("", batch.ids, batch.weights)
+        self.null_hsq: dict[str, tuple[np.ndarray, list[str]]] = {}
+        if self.shared is not None:
+            for chromosome, null in nulls.items():
+                if null not in self.null_hsq:
+                    self.null_hsq[null] = self._null_hsq(self.shared, self._null_design(chromosome), null)
+
+    def _null_design(self, chromosome: str) -> np.ndarray:
+        X = self.batch.addcovar
+        if self.genoprobs.is_x_chr[chromosome] and self.batch.Xcovar is not None:
+            X = independent_columns(pd.concat([X, self.batch.Xcovar], axis=1))
+        return X.to_numpy()
+
+    def _null_hsq(self, eigen: lmm.Eigen, X: np.ndarray, null: str) -> tuple[np.ndarray, list[str]]:
+        batch = self.batch
+        if self.given is not None:
+            return self.given.loc[null, batch.phenotypes].to_numpy(), []
+        maxima = [lmm.estimate_hsq(rotated, self.reml) for rotated in lmm.rotate(eigen, batch.Y, X)]
+        notes = [f"pheno '{name}': the likelihood grows without bound as hsq goes to 1; no LOD scores"
+                 for name, maximum in zip(batch.phenotypes, maxima) if maximum.unbounded]
+        return np.array([maximum.hsq for maximum in maxima]), notes
+
+    def chromosome(self, chromosome: str) -> _Found:
+        """LOD scores along one chromosome."""
+        batch, null = self.batch, self.nulls[chromosome]
+        X, X_null = batch.addcovar.to_numpy(), self._null_design(chromosome)
+        eigen, hsq, notes = self.shared, None, []
+        if self.kinship is not None and self.kinship.loco:
+            eigen = self.kinship.eigen(chromosome, batch.ids, batch.weights)
+            hsq, notes = self._null_hsq(eigen, X_null, null)
+        elif self.kinship is not None:
+            hsq, notes = self.null_hsq[null]
+        blocks = genotype_blocks(self.genoprobs, chromosome, batch)
+        if self.each:
+            found = [self._each(eigen, hsq, X, X_null, G) for G in blocks]
+            return _Found(np.concatenate([lod for lod, _ in found]), np.concatenate([h for _, h in found]), notes)
+        groups = self._groups(eigen, hsq, X, X_null)
+        lods, reduced = [], 0
+        for G in blocks:
+            G = np.moveaxis(rotation(eigen, batch.weights, G), 2, 0)
+            lod = np.full((G.shape[0], len(batch.phenotypes)), np.nan)
+            for columns, root, basis, residuals, null_rss in groups:
+                rss, rank = residual_sums_of_squares(root, basis, residuals, G)
+                saturated = basis.shape[1] + rank >= len(batch.ids)
+                with np.errstate(divide="ignore"):
+                    lod[:, columns] = np.where(saturated[:, None], np.nan,
+                                               0.5 * len(batch.ids) * np.log10(null_rss / rss))
+                if saturated.any():
+                    notes = notes + [f"chromosome '{chromosome}': {len(batch.ids)} individuals are no more than the "
+                                     "model has coefficients; no LOD scores there"]
+                self.progress.advance(G.shape[0] * len(columns))
+            reduced += int(np.sum(rank < G.shape[2])) if groups else 0
+            lods.append(lod)
+        if reduced:
+            notes = notes + [f"chromosome '{chromosome}': at {reduced} positions genotype columns depend on each other "
+                             "or on the covariates; LOD is that of those that do not"]
+        return _Found(np.concatenate(lods), hsq, notes)
+
+    def _groups(self, eigen, hsq, X, X_null) -> list[tuple]:
+        """Phenotypes that can be scanned together: (columns, D^½, basis of X, residuals, null Q)."""
+        batch = self.batch
+        if eigen is None:
+            Y, C, C_null = (rotation(None, batch.weights, values) for values in (batch.Y, X, X_null))
+            basis = np.linalg.qr(C)[0]
+            null_basis = np.linalg.qr(C_null)[0]
+            null_rss = np.sum((Y - null_basis @ (null_basis.T @ Y)) ** 2, axis=0)
+            return [(list(range(Y.shape[1])), np.ones(len(Y)), basis, Y - basis @ (basis.T @ Y), null_rss)]
+        groups = []
+        pairs = zip(lmm.rotate(eigen, batch.Y, X), lmm.rotate(eigen, batch.Y, X_null), hsq)
+        for column, (rotated, rotated_null, h) in enumerate(pairs):
+            if np.isnan(h):
+                continue
+            fit = self._least_squares(rotated, h, column)
+            null_rss = fit.rss if X_null.shape == X.shape else self._least_squares(rotated_null, h, column).rss
+            groups.append(([column], np.sqrt(fit.d), fit.basis, fit.residuals[:, None], np.array([null_rss])))
+        return groups
+
+    def _least_squares(self, rotated: lmm.Rotated, h: float, column: int) -> lmm.WeightedFit:
+        try:
+            return lmm.least_squares(rotated, h)
+        except ValueError as error:
+            raise InputError(f"hsq is {h:g} for pheno '{self.batch.phenotypes[column]}': {error}; give a smaller one") \
+                from None
+
+    def _each(self, eigen, hsq, X, X_null, G) -> tuple[np.ndarray, np.ndarray]:
+        """LOD and ĥ where hsq is estimated by ML at each position; G: (n, k, b)."""
+        batch = self.batch
+        shape = (G.shape[2], len(batch.phenotypes))
+        lod, own_hsq = np.full(shape, np.nan), np.full(shape, np.nan)
+        null = [np.nan if np.isnan(h) else lmm.loglik(rotated, lmm.least_squares(rotated, h), False)
+                for rotated, h in zip(lmm.rotate(eigen, batch.Y, X_null), hsq)]
+        for i in range(G.shape[2]):
+            names = [f"x{j}" for j in range(X.shape[1] + G.shape[1])]
+            design = independent_columns(pd.DataFrame(np.column_stack([X, G[:, :, i]]), columns=names)).to_numpy()
+            for j, rotated in enumerate(lmm.rotate(eigen, batch.Y, design)):
+                maximum = lmm.estimate_hsq(rotated, reml=False)
+                own_hsq[i, j], lod[i, j] = maximum.hsq, (maximum.loglik - null[j]) / np.log(10.0)
+            self.progress.advance(len(batch.phenotypes))
+        return lod, own_hsq
+
+
+def genotype_blocks(genoprobs: Genoprobs, chromosome: str, batch: Batch) -> Iterator[np.ndarray]:
+    """Genotype columns as they enter the model, (n, k, b) for b positions at a time: without the first, interactions last.
+
+    On the X chromosome columns that do not occur are left out before the first one is.
+    """
+    array = genoprobs[chromosome]
+    rows = pd.Index(genoprobs.individuals).get_indexer(batch.ids)
+    columns = np.arange(array.sizes["genotype"])
+    if genoprobs.is_x_chr[chromosome]:
+        columns = columns[array.values.mean(axis=(0, 2)) >= ABSENT_ON_X]
+    interactions = [] if batch.intcovar is None else list(batch.intcovar.to_numpy().T)
+    k = (len(columns) - 1) * (1 + len(interactions))
+    size = max(1, BLOCK // (len(rows) * max(k, 1)))
+    for start in range(0, array.sizes["position"], size):
+        G = array.values[rows[:, None, None], columns[1:, None], np.arange(start, min(start + size,
+                                                                                   array.sizes["position"]))]
+        yield np.concatenate([G] + [G * covariate[:, None, None] for covariate in interactions], axis=1)
+
+
+def null_chromosomes(genoprobs: Genoprobs, kinship: Kinship | None, aligned: Aligned) -> dict[str, str]:
+    """For each chromosome the one whose null fit (and hsq) is used."""
+    if kinship is not None and kinship.loco:
+        return {name: name for name in genoprobs}
+    autosomes = [name for name in genoprobs if not genoprobs.is_x_chr[name]]
+    X = [name for name in genoprobs if genoprobs.is_x_chr[name]]
+    if aligned.Xcovar is None or not X or not autosomes:
+        return dict.fromkeys(genoprobs, (autosomes or X or [""])[0])
+    return {name: X[0] if genoprobs.is_x_chr[name] else autosomes[0] for name in genoprobs}
+
+
+def given_hsq(hsq: Any, chromosomes: list[str], phenotypes: list[str]) -> pd.DataFrame:
+    """hsq handed over by the user, as null chromosomes × phenotypes.
+
+    Raises
+    ------
+    InputError
+    """
+    shape = (len(chromosomes), len(phenotypes))
+    wanted = (f"{shape[0]} × {shape[1]} values (null chromosomes {', '.join(chromosomes)} × phenotypes)"
+              if max(shape) > 1 else "one value")
+    if isinstance(hsq, pd.DataFrame):
+        if set(hsq.index) != set(chromosomes) or set(hsq.columns) != set(phenotypes) or hsq.shape != shape:
+            raise InputError(f"hsq has the rows {', '.join(map(str, hsq.index))} and {hsq.shape[1]} columns: {wanted} "
+                             "are needed")
+        hsq = hsq.loc[chromosomes, phenotypes]
+    elif isinstance(hsq, pd.Series) and len(hsq) == max(shape) and min(shape) == 1:
+        names = phenotypes if shape[0] == 1 else chromosomes
+        if set(hsq.index) == set(names):
+            hsq = hsq.loc[names]
+    try:
+        values = np.asarray(hsq, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(f"hsq is not made of numbers: {wanted} are needed") from None
+    if values.size != shape[0] * shape[1] or values.ndim > 2 or (values.ndim == 2 and values.shape != shape) or (
+            values.ndim == 1 and min(shape) > 1):
+        raise InputError(f"hsq has the shape {values.shape}: {wanted} are needed")
+    values = values.reshape(shape)
+    if not np.all((values >= 0.0) & (values <= 1.0)):
+        raise InputError(f"hsq has the value {values[~((values >= 0.0) & (values <= 1.0))][0]:g}: hsq is between 0 and 1")
+    return pd.DataFrame(values, chromosomes, phenotypes)
+
+
+def refuse_binary(model: str, kinship: Any) -> None:
+    """Say what to use for binary phenotypes."""
+    if model == "binary":
+        raise InputError("model='binary' is not fitted here: R/qtl2's scan1(model=\"binary\") fits logistic regression "
+                         "without kinship, the R packages GMMAT and SAIGE fit logistic mixed models with it"
+                         if kinship is not None else "model='binary' is not fitted here: use R/qtl2's "
+                         "scan1(model=\"binary\"), which fits logistic regression")
+    if model != "normal":
+        raise InputError(f"model is {model!r}: give 'normal'")
