@@ -23,7 +23,8 @@ numpy object array of ``str`` with ``None``             character (vector, matri
 ``xarray.DataArray``                                    matrix or array with dimnames; 1-dimensional array
 ``list`` (also ``tuple`` on the way to R)               list without names
 ``dict`` with ``str`` keys                              list with names
-``.attrs`` of a Series, DataArray or DataFrame          further attributes (such as a class)
+`RList`, a ``dict`` with ``.attrs``                     list with names and further attributes
+``.attrs`` of a Series, DataArray, DataFrame or RList   further attributes (such as a class)
 ======================================================  =====================================================
 
 Every row holds in both directions, with these rules:
@@ -65,8 +66,9 @@ Arrays with dimnames
     after its own position has no name in R, and an axis without coordinates has no dimnames.  A DataArray
     with neither comes back as a numpy array unless it has attributes or one dimension.
 Lists
-    Attributes of a list other than its names, such as an S3 class, are left out.  Repeated, empty or missing
-    names are refused.
+    A list with names comes back as an RList if it has further attributes, such as an S3 class, and as a plain
+    dict if not.  A list without names that has attributes is refused, as no Python list could hold them.
+    Repeated, empty or missing names are refused.
 Everything else
     Functions, environments, S4 objects, language objects and so on raise `RConversionError`, which names their
     class.
@@ -76,9 +78,10 @@ from lmmbridge.rlink.errors import RConversionError, RDied, RError, RLinkError, 
 from lmmbridge.rlink.inventory import inventory
 from lmmbridge.rlink.library import project_library
 from lmmbridge.rlink.missing import NA_REAL, is_na
+from lmmbridge.rlink.rlist import RList
 from lmmbridge.rlink.session import RAnswer, RSession, shared_session
 
 __all__ = [
-    "NA_REAL", "RAnswer", "RConversionError", "RDied", "RError", "RLinkError", "RSession", "RTimeout",
-    "RUnavailable", "inventory", "is_na", "project_library", "shared_session",
+    "NA_REAL", "RAnswer", "RConversionError", "RDied", "RError", "RLinkError", "RList", "RSession",
+    "RTimeout", "RUnavailable", "inventory", "is_na", "project_library", "shared_session",
 ]

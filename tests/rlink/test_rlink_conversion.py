@@ -1,11 +1,13 @@
 """Every row of the mapping of values, both ways."""
 
+import doctest
+
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 
-from lmmbridge.rlink import NA_REAL, RConversionError, is_na
+from lmmbridge.rlink import NA_REAL, RConversionError, RList, is_na, rlist
 
 FRAME_INDEX = pd.RangeIndex(1, 4)
 
@@ -78,6 +80,8 @@ def same(a, b):
         assert list(a) == list(b)
         for key in a:
             same(a[key], b[key])
+        if isinstance(a, RList):
+            same(a.attrs, b.attrs)
     elif isinstance(a, list):
         assert len(a) == len(b)
         for one, other in zip(a, b):
@@ -193,6 +197,11 @@ PAIRS = {
     "empty list": ([], "list()"),
     "dict": ({"a": 1, "b.c": None, "d e": {"f": [True]}}, "list(a = 1L, b.c = NULL, `d e` = list(f = list(TRUE)))"),
     "empty dict": ({}, "setNames(list(), character())"),
+    "classed list": (RList({"a": 1, "b": None}, {"class": np.array(["x", "y"]), "n": 2.0}),
+                     "structure(list(a = 1L, b = NULL), class = c('x', 'y'), n = 2)"),
+    "empty classed list": (RList({}, {"class": "x"}), "structure(setNames(list(), character()), class = 'x')"),
+    "nested classed list": ({"a": [RList({"b": 1}, {"kind": RList({"c": "d"}, {"class": "e"})})]},
+                            "list(a = list(structure(list(b = 1L), kind = structure(list(c = 'd'), class = 'e'))))"),
 }
 
 
@@ -319,8 +328,15 @@ def test_names_and_other_coordinates_are_left_out(r):
     same(r.call("identity", array).value, array.drop_vars("scalar").rename(None))
 
 
-def test_class_of_a_list_is_left_out(r):
-    assert r.eval("structure(list(a = 1L), class = 'fit')").value == {"a": 1}
+def test_a_list_with_attributes_is_a_dict(r):
+    fit = r.eval("structure(list(a = 1L), class = 'fit')").value
+    assert isinstance(fit, dict) and fit == {"a": 1}
+    assert r.call("class", fit).value == "fit"
+
+
+def test_examples_of_lists_with_attributes():
+    result = doctest.testmod(rlist)
+    assert result.attempted and not result.failed
 
 
 def test_dates_come_as_series_with_a_class(r):
@@ -340,6 +356,9 @@ def test_latin1_text_arrives(r):
     ("setClass('Point', representation(x = 'numeric'))(x = 1)", "class Point"),
     ("list(1, a = mean)", "repeated, empty"), ("list(a = 1, a = 2)", "repeated, empty"),
     ("list(b = list(1, mean))", "element 'b' of an R list: element number 2 .*class function"),
+    ("structure(list(1), class = 'x')", r"without names but with attributes \(class\)"),
+    ("matrix(list(1, 2), 1)", r"without names but with attributes \(dim\)"),
+    ("structure(list(a = 1), f = mean)", "attribute 'f' of an R list: .*class function"),
     ("data.frame(x = I(list(1, 2)))", "column 'x': .*class AsIs"),
     ("{d <- data.frame(a = 1:2); d$m <- diag(2); d}", "column 'm': .*matrix"),
     ("addNA(factor(c('a', NA)))", "NA among its levels"), ("table(a = 1, a = 2)", "share a name"),
@@ -359,7 +378,10 @@ def test_r_objects_without_a_counterpart(r, code, message):
     (np.array([2**63 - 1]), "exactly"),
     (np.array([2**64 - 1], np.uint64), "exactly"), (objects(2**70), "64 bits"), ("a\0", "NUL"),
     (np.array(["a\0b"]), "NUL"), (objects("a\0"), "NUL"), ("\ud800", "Unicode"),
-    ({1: 2}, "keys"), ({"": 2}, "keys"), ([1, {"a": 1j}], "element 1: element 'a': .*complex"),
+    ({1: 2}, "keys"), ({"": 2}, "keys"),
+    (RList({"a": 1}, {"": 2}), "attribute names"), (RList({"a": 1}, {"x": 1j}), "element 'x': .*complex"),
+    (RList({"a": 1}, {"dim": 2}), "R refuses the attributes"), (RList({"a": 1}, {"names": "b"}), "are its keys"),
+    ([1, {"a": 1j}], "element 1: element 'a': .*complex"),
     (pd.DataFrame({0: [1]}), "columns"), (pd.DataFrame({"z": [1j]}), "column 'z'.*complex"),
     (pd.DataFrame({"x": [1, 2]}, index=["a", "a"]), "unique"), (pd.DataFrame({"x": [1]}, index=[None]), "missing"),
     (pd.DataFrame({"x": [1]}, index=pd.MultiIndex.from_tuples([(1, 2)])), "MultiIndex"),

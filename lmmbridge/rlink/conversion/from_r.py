@@ -8,6 +8,7 @@ from rpy2.rinterface_lib.openrlib import ffi
 
 from lmmbridge.rlink.errors import RConversionError
 from lmmbridge.rlink.missing import NA_INTEGER
+from lmmbridge.rlink.rlist import RList
 
 _ATOMIC = (ri.BoolSexpVector, ri.IntSexpVector, ri.FloatSexpVector, ri.StrSexpVector)
 
@@ -218,15 +219,21 @@ def _row_index(row_names):
 
 def _list(sexp, attributes):
     if "names" not in attributes:
-        return [_element(f"number {i + 1}", value) for i, value in enumerate(sexp)]
-    names = _texts(attributes["names"])
+        if attributes:
+            raise RConversionError(
+                f"an R list without names but with attributes ({', '.join(attributes)}) has no counterpart in Python")
+        return [_element(f"element number {i + 1}", value) for i, value in enumerate(sexp)]
+    names = _texts(attributes.pop("names"))
     if len(set(names)) < len(names) or "" in names or None in names:
         raise RConversionError("an R list with repeated, empty or missing names has no counterpart in Python")
-    return {name: _element(repr(name), value) for name, value in zip(names, sexp)}
+    elements = {name: _element(f"element {name!r}", value) for name, value in zip(names, sexp)}
+    if not attributes:
+        return elements
+    return RList(elements, {name: _element(f"attribute {name!r}", value) for name, value in attributes.items()})
 
 
 def _element(which, value):
     try:
         return from_r(value)
     except RConversionError as error:
-        raise RConversionError(f"element {which} of an R list: {error}") from None
+        raise RConversionError(f"{which} of an R list: {error}") from None

@@ -7,6 +7,7 @@ import xarray as xr
 
 from lmmbridge.rlink.errors import RConversionError
 from lmmbridge.rlink.missing import NA_INTEGER, NA_REAL
+from lmmbridge.rlink.rlist import RList
 
 _LARGEST_INTEGER = 2**31 - 1
 
@@ -104,8 +105,11 @@ def _named_list(mapping):
     for name in mapping:
         if not isinstance(name, str) or not name:
             raise RConversionError(f"keys of a dict must be non-empty strings, not {name!r}")
+    if isinstance(mapping, RList) and "names" in mapping.attrs:
+        raise RConversionError("the names of an RList are its keys; there is no place for 'names' among its .attrs")
     values = [_element(name, value) for name, value in mapping.items()]
-    return _with_attributes(ri.ListSexpVector(values), {"names": _strings(list(mapping))})
+    further = _further_attributes(mapping.attrs) if isinstance(mapping, RList) else {}
+    return _with_attributes(ri.ListSexpVector(values), {"names": _strings(list(mapping)), **further})
 
 
 def _strings(values):
