@@ -15,7 +15,7 @@ PYTHON_PACKAGES="python3-venv python3-setuptools python3-wheel python3-pip pytho
     python3-yaml python3-threadpoolctl python3-pytest python3-hypothesis python3-jsonschema python3-psutil
     libopenblas0-pthread r-base-core"
 R_PACKAGES="r-base-dev r-cran-nlme r-cran-testthat r-cran-rcpp r-cran-rcppeigen r-cran-yaml
-    r-cran-jsonlite r-cran-data.table r-cran-rsqlite"
+    r-cran-jsonlite r-cran-data.table r-cran-rsqlite r-cran-ncdf4"
 
 has_apt() { command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; }
 
@@ -84,6 +84,7 @@ setup_r() {
     rm -rf .r-library/00LOCK*   # left by an installation that was cut
     r_install testthat "2 minutes"
     r_install nlme "1 minute"
+    r_install ncdf4 "1 minute"
     r_install qtl2 "about 7 minutes"
     say "installing the R package lmmreference from r_reference/ (seconds)"
     R CMD INSTALL --no-test-load --library=.r-library r_reference >.r-library/lmmreference-install.log 2>&1 \
