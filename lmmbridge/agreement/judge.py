@@ -171,7 +171,7 @@ class Judge:
             elif excess[j] <= 1.0:
                 verdict, why = "agree", []
             else:
-                verdict, why = _explained(off(j, row[j]))
+                verdict, why = register.verdict_on(off(j, row[j]))
             verdicts.append(verdict)
             reasons.setdefault(verdict, Counter()).update(why)
         counts = Counter(verdicts)
@@ -225,13 +225,3 @@ def _one(evaluation: Evaluation, row: int, column: int) -> Evaluation:
     return Evaluation(evaluation.loglik[[row]][:, [column]],
                       None if evaluation.sigmasq is None else evaluation.sigmasq[[row]][:, [column]],
                       None if evaluation.beta is None else evaluation.beta[[row]][:, :, [column]])
-
-
-def _explained(off: list) -> tuple[str, list[str]]:
-    """The verdict on a difference beyond tolerance: known only if every engine that is off is accounted for."""
-    entries = {observed: register.explanation(observed) for observed in off}
-    unaccounted = dict.fromkeys(observed.engine for observed, entry in entries.items() if entry is None)
-    if unaccounted or not entries:
-        return "unexplained", [f"off the dense value: {', '.join(unaccounted)}" if unaccounted
-                               else "each is within the tolerance of the dense value, but not of the other"]
-    return "known divergence", list(dict.fromkeys(map(str, entries.values())))

@@ -1,24 +1,20 @@
 """The problems on which engines are compared: two real crosses, seeded simulations, and the user's own data."""
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from lmmbridge.agreement import simulation
 from lmmbridge.engines.r_engines import shared_session
 from lmmbridge.errors import InputError
 from lmmbridge.inputs import Data, check_eigenvalues, prepare
+from lmmbridge.qtl2.scan_data import ScanData
 from lmmbridge.rlink import RError, RUnavailable
+from lmmbridge.tables import read_csv
 
 CROSSES = ("iron", "grav2")
-#: What stands for a missing value in a CSV file.
-MISSING = ["", "-", "NA", "N/A", "NaN", "nan", "NULL", "null"]
 
 
 @dataclass(frozen=True)
@@ -31,12 +27,12 @@ class Problem:
         Parts joined by "/", for example iron/overall/covariates.
     source : str
         Where it comes from: package and version, seed, or files.
-    data : Data
+    data : Data or ScanData
     """
 
     name: str
     source: str
-    data: Data
+    data: Data | ScanData
 
 
 class ProblemsUnavailable(RuntimeError):
@@ -93,69 +89,7 @@ def _positive_semidefinite(data: Data) -> Data:
     return replace(data, K=K, notes=(*data.notes, note))
 
 
-def read_csv(path: Path) -> pd.DataFrame:
-    """A table with the ID in column one, taken as text; elsewhere empty cells, NA and - are missing."""
-    try:
-        header = next(iter(pd.read_csv(path, header=None, nrows=1, dtype=str, skipinitialspace=True).fillna("").values))
-        missing = {name: MISSING for name in header[1:]}
-        frame = pd.read_csv(path, na_values=missing, keep_default_na=False, dtype={header[0]: str}, skipinitialspace=True)
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist") from None
-    except pd.errors.EmptyDataError:
-        raise InputError(f"{path} is empty: a CSV file with the ID in column one is needed") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as CSV: {str(error).strip()}") from None
-    if len(header) == 1 and ";" in header[0]:
-        raise InputError(f"{path} is separated by ';': write it with ',' between columns and '.' in numbers")
-    twice = [name for name, count in Counter(header).items() if count > 1]
-    if twice:
-        raise InputError(f"{path}: column '{twice[0]}' occurs more than once; give every column its own name")
-    frame = frame.set_index(frame.columns[0])
-    if frame.shape[0] == 0 or frame.shape[1] == 0:
-        raise InputError(f"{path} has {frame.shape[0]} rows and {frame.shape[1]} columns beside the ID; a CSV file "
-                         "with the ID in column one is needed")
-    return frame
-
-
 def _named(name: str, source: str, batches: list[Data]) -> list[Problem]:
     if len(batches) == 1:
         return [Problem(name, source, batches[0])]
     return [Problem(f"{name}/pattern{i + 1}", source, data) for i, data in enumerate(batches)]
-
-
-def select(patterns: list[str]) -> Iterator[tuple[str, list[Problem] | ProblemsUnavailable]]:
-    """Problems by family: those whose name matches one of the patterns.
-
-    Parameters
-    ----------
-    patterns : list of str
-        Names of families (iron, grav2, simulated), or shell patterns of whole names such as iron/loco*/covariates.
-
-    Yields
-    ------
-    (family, problems), or (family, the reason why they cannot be had)
-    """
-    matched = set()
-    for family in (*CROSSES, "simulated"):
-        wanted = [pattern for pattern in patterns if fnmatch(family, pattern.split("/")[0])]
-        if not wanted:
-            continue
-        try:
-            problems = cross_problems(family) if family in CROSSES else [
-                Problem(f"simulated/{name}", source, data) for name, source, data in simulation.problems()]
-        except ProblemsUnavailable as unavailable:
-            matched.update(wanted)
-            yield family, unavailable
-            continue
-        chosen = []
-        for problem in problems:
-            hits = [pattern for pattern in wanted if pattern == family or fnmatch(problem.name, pattern)]
-            matched.update(hits)
-            if hits:
-                chosen.append(problem)
-        if chosen:
-            yield family, chosen
-    missed = [pattern for pattern in patterns if pattern not in matched]
-    if missed:
-        raise InputError(f"--problems: nothing is called '{missed[0]}'; give iron, grav2, simulated, or a pattern "
-                         "such as 'iron/loco*/covariates'")

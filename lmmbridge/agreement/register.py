@@ -9,14 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import optimize
+from scipy import optimize, stats
 
-from lmmbridge.agreement import simulation
+from lmmbridge.agreement import qtl2_divergences, simulation
 from lmmbridge.agreement.differences import differences
 from lmmbridge.agreement.ledger import LEDGER
+from lmmbridge.agreement.scan_models import Place
 from lmmbridge.agreement.tolerances import tolerances
 from lmmbridge.engines import ENGINES, EngineFailure, Evaluation
-from lmmbridge.engines.dense import gls
+from lmmbridge.engines.dense import DEPENDENT, gls
 from lmmbridge.engines.r_engines import TOLERANCE, load, shared_session
 from lmmbridge.inputs import Data
 
@@ -28,6 +29,10 @@ SAME_TOP = 1e-4
 SAME_SIZE, DRAWS = 10.0, 8
 #: A relative difference that leaves no digit; beyond it, size says nothing.
 ALL_DIGITS = 0.1
+#: Noise taken for a column explains more than its part of the rounded residual with this probability.
+BY_CHANCE = 1e-6
+#: A number of an implementation that is nearer than this to the right one, relative to 1 + |right|, is right.
+MENDED = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +108,27 @@ class ValueOff:
     difference: float
 
 
+@dataclass(frozen=True, eq=False)
+class LodOff:
+    """A LOD score at given hsq that is off the dense one and wants an explanation.
+
+    Attributes
+    ----------
+    engine : str
+    place : Place
+    hsq : float or None
+        Under twice the kinship matrix; None without kinship.
+    lod, right : float
+        The engine's LOD score, and the dense one.
+    """
+
+    engine: str
+    place: Place
+    hsq: float | None
+    lod: float
+    right: float
+
+
 @dataclass(frozen=True)
 class Finding:
     """What an entry's executable case found.
@@ -134,9 +160,9 @@ class Divergence:
         Versions in which it was seen.
     check : function
         Runs the smallest case on the live engine.
-    gives_optimum, gives_value : function or None
-        Whether the stated fault gives the observed ĥ, or value at fixed h. None for what it does not touch, and where
-        the ledger already translates the difference.
+    gives_optimum, gives_value, gives_lod : function or None
+        Whether the stated fault gives the observed ĥ, value at fixed h, or LOD score. None for what it does not touch,
+        and where the ledger already translates the difference.
     """
 
     name: str
@@ -146,18 +172,29 @@ class Divergence:
     check: Callable[[], Finding]
     gives_optimum: Callable[[OptimumOff], bool] | None = None
     gives_value: Callable[[ValueOff], bool] | None = None
+    gives_lod: Callable[[LodOff], bool] | None = None
 
     def __str__(self) -> str:
         return f"{self.name} (seen in {self.seen_in}): {self.statement}"
 
 
-def explanation(observed: OptimumOff | ValueOff) -> Divergence | None:
+def explanation(observed: OptimumOff | ValueOff | LodOff) -> Divergence | None:
     """The entry whose fault reproduces what was observed, if there is one."""
     for entry in REGISTER:
-        gives = entry.gives_optimum if isinstance(observed, OptimumOff) else entry.gives_value
+        gives = {OptimumOff: entry.gives_optimum, ValueOff: entry.gives_value, LodOff: entry.gives_lod}[type(observed)]
         if observed.engine in entry.engines and gives is not None and gives(observed):
             return entry
     return None
+
+
+def verdict_on(off: list[OptimumOff | ValueOff | LodOff]) -> tuple[str, list[str]]:
+    """The verdict on a difference beyond tolerance: known only if every engine that is off is accounted for."""
+    entries = {observed: explanation(observed) for observed in off}
+    unaccounted = dict.fromkeys(observed.engine for observed, entry in entries.items() if entry is None)
+    if unaccounted or not entries:
+        return "unexplained", [f"off the dense value: {', '.join(unaccounted)}" if unaccounted
+                               else "each is within the tolerance of the dense value, but not of the other"]
+    return "known divergence", list(dict.fromkeys(map(str, entries.values())))
 
 
 def single_search(observed: OptimumOff, ends: bool) -> float:
@@ -268,6 +305,31 @@ def _climbs_a_noisy_likelihood(observed: OptimumOff) -> bool:
     return found.is_optimal(found.hsq)
 
 
+def _keeps_noise_as_columns(observed: LodOff) -> bool:
+    """The genotype columns depend on the covariates, and LOD is what random columns in their place could add."""
+    _, covariates, G = observed.place.designs()
+    p = _rank(covariates)
+    lost = p + G.shape[1] - _rank(np.column_stack([covariates, G]))
+    if lost == 0:
+        return False
+    n = len(covariates)
+    part = stats.beta.isf(BY_CHANCE, lost / 2.0, (n - p - lost) / 2.0)
+    return 0.0 <= observed.lod - observed.right <= -0.5 * n * np.log10(1.0 - part)
+
+
+def _rank(columns: np.ndarray) -> int:
+    lengths = np.linalg.norm(columns, axis=0)
+    return int(np.linalg.matrix_rank(columns[:, lengths > 0.0] / lengths[lengths > 0.0], tol=DEPENDENT))
+
+
+def _departs(case: Callable[[], tuple[float, float]]) -> Callable[[], Finding]:
+    """The executable case of an entry: whether qtl2's number, or its lack of one, departs from the dense one."""
+    def check() -> Finding:
+        observed, right = case()
+        return Finding(not abs(observed - right) <= MENDED * (1.0 + abs(right)), observed, right)
+    return check
+
+
 def _evaluation(loglik: np.ndarray, sigmasq: np.ndarray, beta: np.ndarray) -> Evaluation:
     return Evaluation(loglik[None], sigmasq[None], beta[None])
 
@@ -356,4 +418,35 @@ REGISTER: tuple[Divergence, ...] = (
         "qtl2 est_herit with a constant column in addcovar keeps that column and drops the last covariate instead "
         "(drop_depcols applies the positions within the reduced matrix to the full one)", "qtl2 0.46",
         _constant_covariate),
+    Divergence(
+        "qtl2-blup-se", ("qtl2",),
+        "qtl2 scan1blup(se=TRUE) with kinship: the covariates are not rotated together with the genotype columns, so that "
+        "the standard errors are wrong (the case: the first genotype's, iron, liver, D16Mit30, sex as covariate)",
+        "qtl2 0.46", _departs(qtl2_divergences.blup_standard_error)),
+    Divergence(
+        "qtl2-blup-nullcovar", ("qtl2",),
+        "qtl2 scan1blup with kinship and nullcovar: nullcovar is not rotated, so that hsq is of another null model (the "
+        "case: the first genotype's BLUP, iron, liver, D16Mit30, sex in nullcovar)",
+        "qtl2 0.46", _departs(qtl2_divergences.blup_with_nullcovar)),
+    Divergence(
+        "qtl2-interaction-weights", ("qtl2",),
+        "qtl2 fit1, scan1coef and scan1perm with kinship, weights and intcovar: the interaction is weighted twice; scan1 "
+        "is right (the case: LOD of fit1, iron, liver, D16Mit30, interaction with sex)",
+        "qtl2 0.46", _departs(qtl2_divergences.interaction_weighted_twice)),
+    Divergence(
+        "qtl2-constant-weights", ("qtl2",),
+        "qtl2 fit1 with kinship, weights and a constant covariate: the columns are looked at for dependence after they "
+        "were weighted, when the constant no longer is one; scan1 is right (the case: LOD of fit1, iron, liver, D16Mit30)",
+        "qtl2 0.46", _departs(qtl2_divergences.constant_covariate_weighted)),
+    Divergence(
+        "qtl2-hsq-vector", ("qtl2",),
+        "qtl2 scan1(hsq=) is documented as taking a vector; with two phenotypes or more it refuses one, a matrix is needed "
+        "(the case: LOD of spleen at D16Mit30, iron; NaN where it is refused)",
+        "qtl2 0.46", _departs(qtl2_divergences.hsq_as_vector)),
+    Divergence(
+        "qtl2-collinear-position", ("qtl2",),
+        "qtl2 scan1 with kinship at a position whose genotype columns depend exactly on the covariates: the rounding noise "
+        "left of them is kept, so that LOD is not that of the remaining columns (the case: iron, liver, D16Mit30, its own "
+        "genotype columns as covariates: 0 is right)",
+        "qtl2 0.46", _departs(qtl2_divergences.collinear_position), gives_lod=_keeps_noise_as_columns),
 )

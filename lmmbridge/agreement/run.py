@@ -23,11 +23,13 @@ from lmmbridge import __version__
 from lmmbridge.agreement.comparison import compare
 from lmmbridge.agreement.ledger import LEDGER, Convention
 from lmmbridge.agreement.problems import Problem, ProblemsUnavailable
+from lmmbridge.agreement.scan_comparison import compare_scans
 from lmmbridge.agreement.tolerances import tolerances
 from lmmbridge.agreement.verdicts import FAILING, ORDER
 from lmmbridge.engines import ENGINES, Availability
 from lmmbridge.engines.r_engines import shared_session
 from lmmbridge.errors import InputError
+from lmmbridge.qtl2.scan_data import ScanData
 from lmmbridge.rlink import RUnavailable
 
 SCHEMA_VERSION = "1.0"
@@ -78,7 +80,7 @@ class Run:
         self.ledger = LEDGER if ledger is None else ledger
         self.command = command
         self.live = [name for name, found in available.items() if found.version is not None]
-        self.cases = [(problem, reml) for problem in problems for reml in (True, False)]
+        self.cases = [(problem, reml) for problem in problems for reml in criteria(problem)]
         self._open_folder()
 
     @property
@@ -214,7 +216,16 @@ class Run:
 
 def run_case(problem: Problem, reml: bool, names: list[str], ledger: dict[str, Convention]) -> dict[str, Any]:
     """One case with the named engines of this process."""
-    return compare(problem, reml, {name: ENGINES[name] for name in names}, ledger)
+    engines = {name: ENGINES[name] for name in names}
+    if isinstance(problem.data, ScanData):
+        return compare_scans(problem, reml, engines)
+    return compare(problem, reml, engines, ledger)
+
+
+def criteria(problem: Problem) -> tuple[bool, ...]:
+    """REML and ML; a scan without kinship is least squares, which is ML."""
+    without = isinstance(problem.data, ScanData) and problem.data.kinship is None
+    return (False,) if without else (True, False)
 
 
 def estimates_table(cases: list[dict[str, Any]]) -> pd.DataFrame:

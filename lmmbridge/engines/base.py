@@ -3,8 +3,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from lmmbridge.qtl2.scan1 import Scan1
+    from lmmbridge.qtl2.scan_data import ScanData
 
 from lmmbridge.inputs import Data
 
@@ -80,6 +86,8 @@ class Engine(ABC):
     computes : tuple of str
         Of "loglik", "sigmasq", "beta": what it gives at fixed hsq.
     takes_weights : bool
+    scans : bool
+        Whether it offers `scan` and `peaks`.
     search : str
         How it looks for its ĥ, with the tolerance it is run with.
     """
@@ -88,6 +96,7 @@ class Engine(ABC):
     description: str
     computes: tuple[str, ...] = ("loglik", "sigmasq", "beta")
     takes_weights: bool = True
+    scans: bool = False
     search: str
 
     @abstractmethod
@@ -101,3 +110,12 @@ class Engine(ABC):
     @abstractmethod
     def optimum(self, data: Data, reml: bool) -> Optimum:
         """Native answers at the engine's own ĥ."""
+
+    def scan(self, data: ScanData, reml: bool, hsq: pd.DataFrame | None = None) -> Scan1:
+        """LOD curves, with hsq under twice the kinship matrix as given, or its own."""
+        raise NotImplementedError(f"{self.name} does not scan")
+
+    def peaks(self, data: ScanData, scan: Scan1, threshold: float, drop: float | None = None,
+              prob: float | None = None) -> pd.DataFrame:
+        """Peaks above the threshold, with LOD support (drop) or Bayes credible (prob) intervals."""
+        raise NotImplementedError(f"{self.name} does not scan")

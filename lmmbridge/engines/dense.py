@@ -13,6 +13,8 @@ from lmmbridge.inputs import Data
 
 #: Values of h on which the likelihood is tabulated before Brent climbs the highest.
 TABLE = np.concatenate([[0.0, 1e-6, 1e-4, 1e-3], np.linspace(0.01, 0.99, 50), [0.999, 0.9999, 1 - 1e-6]])
+#: Columns are told apart down to this part of their length.
+DEPENDENT = 1e-11
 
 
 class DenseEngine(Engine):
@@ -89,3 +91,33 @@ def _last_hsq(data: Data) -> float:
     if values[0] > len(root) * np.finfo(float).eps * values[-1]:
         return 1.0
     return (1.0 - 1e-8) / (1.0 - min(values[0], 0.0))
+
+
+def lod(y: np.ndarray, K: np.ndarray | None, weights: np.ndarray | None, h: float, X_null: np.ndarray,
+        X: np.ndarray) -> float:
+    """LOD of X against X_null at fixed h by dense generalised least squares: (n/2) log10(Q0/Q1).
+
+    Parameters
+    ----------
+    y : ndarray, shape (n,)
+    K : ndarray, shape (n, n), or None
+        V = hK + (1−h)W⁻¹; without K, V = W⁻¹.
+    weights : ndarray, shape (n,), or None
+        The diagonal of W.
+    h : float
+    X_null, X : ndarray, n rows
+        Columns may depend on each other: see `DEPENDENT`.
+    """
+    n = len(y)
+    noise = np.ones(n) if weights is None else 1.0 / weights
+    V = np.diag(noise) if K is None else h * K + (1.0 - h) * np.diag(noise)
+    L = linalg.cholesky(V, lower=True)
+
+    def rss(columns: np.ndarray) -> float:
+        columns = columns[:, np.any(columns != 0.0, axis=0)]
+        LX = linalg.solve_triangular(L, columns, lower=True)
+        LX /= np.linalg.norm(LX, axis=0)
+        Ly = linalg.solve_triangular(L, y, lower=True)
+        return float(np.sum((Ly - LX @ np.linalg.lstsq(LX, Ly, rcond=DEPENDENT)[0]) ** 2))
+
+    return 0.5 * n * np.log10(rss(X_null) / rss(X))

@@ -2,14 +2,19 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from lmmbridge import __version__, lmm
 from lmmbridge.engines.base import Availability, Engine, Evaluation, Optimum
 from lmmbridge.inputs import Data
+from lmmbridge.qtl2.peaks import find_peaks
+from lmmbridge.qtl2.scan1 import Scan1, scan1
+from lmmbridge.qtl2.scan_data import ScanData
 
 
 class PythonEngine(Engine):
     name = "python"
+    scans = True
     description = "lmmbridge.lmm: eigen decomposition by LAPACK, weighted least squares by QR"
     search = "Brent around every local maximum of a grid, polished on the score; both ends tried"
 
@@ -38,6 +43,13 @@ class PythonEngine(Engine):
                        beta=np.column_stack([fit.beta for fit in fits]),
                        warnings=tuple(f"{name}: {note}" for name, fit in zip(data.phenotypes, fits)
                                       for note in fit.notes))
+
+    def scan(self, data: ScanData, reml: bool, hsq: pd.DataFrame | None = None) -> Scan1:
+        return scan1(**data.arguments, reml=reml, hsq=hsq, quiet=True)
+
+    def peaks(self, data: ScanData, scan: Scan1, threshold: float, drop: float | None = None,
+              prob: float | None = None) -> pd.DataFrame:
+        return find_peaks(scan, data.map, threshold, drop=drop, prob=prob)
 
     def _rotated(self, data: Data) -> list[lmm.Rotated]:
         """The rotated phenotypes of the problem at hand; the last problem's are kept."""

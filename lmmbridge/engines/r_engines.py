@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from lmmbridge import rlink
 from lmmbridge.engines.base import Availability, Engine, EngineFailure, Evaluation, Optimum
 from lmmbridge.inputs import Data
+from lmmbridge.qtl2.r_objects import from_r, to_r
+from lmmbridge.qtl2.scan1 import Scan1
+from lmmbridge.qtl2.scan_data import ScanData
 from lmmbridge.rlink import RAnswer, RLinkError, RSession, RUnavailable
 
 #: Brent's tolerance for the engines that take one: as tight as the likelihood's flat top makes sense of.
@@ -20,7 +24,8 @@ TOLERANCE = 1e-12
 def shared_session() -> RSession:
     """The shared R of this process, with the engines' R code."""
     session = rlink.shared_session()
-    session.source(Path(__file__).with_name("r_engines.R"))
+    for name in ("r_engines.R", "scans.R"):
+        session.source(Path(__file__).with_name(name))
     return session
 
 
@@ -39,6 +44,19 @@ def load(data: Data) -> None:
                 np.reshape(held["X"], (n, p)), np.reshape(held["K"], (n, n)), weights, ())
     if copy.content_hash != content_hash:
         raise EngineFailure("R does not hold the problem that was sent (the content hash differs)")
+
+
+def load_scan(data: ScanData) -> None:
+    """Make `data` the scan that R holds, unless it is; refuse to go on if R does not hold it to the bit."""
+    session = shared_session()
+    if session.call("loaded_scan").value == data.content_hash:
+        return
+    arguments = {name: None if value is None else to_r(value) for name, value in data.arguments.items()}
+    session.call("load_scan", arguments, to_r(data.map))
+    held = {name: None if value is None else from_r(value) for name, value in session.call("read_back_scan").value.items()}
+    if ScanData(**held).content_hash != data.content_hash:
+        raise EngineFailure("R does not hold the scan that was sent (the content hash differs)")
+    session.call("accept_scan", data.content_hash)
 
 
 class REngine(Engine):
@@ -120,3 +138,20 @@ class Qtl2Engine(REngine):
     remedy = "run make setup"
     search_arguments = {"tol": TOLERANCE}
     search = f"Brent over (0, 1) of hsq under 2K, tol {TOLERANCE:g}; both ends tried"
+    scans = True
+
+    def scan(self, data: ScanData, reml: bool, hsq: pd.DataFrame | None = None) -> Scan1:
+        given = None if hsq is None else to_r(hsq)
+        return from_r(self._call_scan(data, "run_scan", given, reml))
+
+    def peaks(self, data: ScanData, scan: Scan1, threshold: float, drop: float | None = None,
+              prob: float | None = None) -> pd.DataFrame:
+        return self._call_scan(data, "scan_peaks", to_r(scan), threshold, drop, prob)
+
+    @staticmethod
+    def _call_scan(data: ScanData, function: str, *arguments: Any) -> Any:
+        try:
+            load_scan(data)
+            return shared_session().call(function, *arguments).value
+        except RLinkError as error:
+            raise EngineFailure(str(error)) from error

@@ -1,7 +1,8 @@
 """On real and simulated data all engines agree to the digits that are promised."""
 import pytest
 
-from lmmbridge.agreement.problems import ProblemsUnavailable, select
+from lmmbridge.agreement.problems import ProblemsUnavailable
+from lmmbridge.agreement.selection import select
 from lmmbridge.agreement.run import Run, availability
 from lmmbridge.engines import ENGINES
 

@@ -1,0 +1,281 @@
+"""One genome scan by every engine that scans: LOD curves at one given hsq and at each engine's own; peaks; intervals."""
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lmmbridge.agreement import register
+from lmmbridge.agreement.differences import digits
+from lmmbridge.agreement.ledger import LEDGER
+from lmmbridge.agreement.problems import Problem
+from lmmbridge.agreement.scan_models import Place, null_problem
+from lmmbridge.agreement.tolerances import condition_limit, tolerances
+from lmmbridge.agreement.verdicts import ORDER, worst
+from lmmbridge.engines import Engine, EngineFailure
+from lmmbridge.qtl2.scan1 import Scan1
+
+#: Peaks are asked for above this LOD, with these intervals.
+THRESHOLD, DROP, PROB = 3.0, 1.5, 0.95
+#: What find_peaks is asked for, by the quantity that is compared, and which columns of its answer are.
+DECISIONS = {"peaks": ({}, ["chr", "pos"]), "LOD intervals": ({"drop": DROP}, ["chr", "ci_lo", "ci_hi"]),
+             "Bayes intervals": ({"prob": PROB}, ["chr", "ci_lo", "ci_hi"])}
+
+
+def compare_scans(problem: Problem, reml: bool, engines: dict[str, Engine]) -> dict[str, Any]:
+    """Run one scan and judge it.
+
+    Parameters
+    ----------
+    problem : Problem
+        Its data a ScanData.
+    reml : bool
+    engines : dict of Engine
+        The live engines, by name.
+
+    Returns
+    -------
+    dict
+        Ready for JSON, with the fields of the other cases.
+    """
+    judge = _ScanJudge(problem, reml, engines)
+    for a, b in combinations(judge.own, 2):
+        judge.at_given_hsq(a, b)
+        if problem.data.kinship is not None:
+            judge.at_own_hsq(a, b)
+        for quantity in DECISIONS:
+            judge.decisions(quantity, a, b)
+    return judge.record()
+
+
+class _ScanJudge:
+    """Collects the comparisons of one scan."""
+
+    def __init__(self, problem: Problem, reml: bool, engines: dict[str, Engine]):
+        self.problem, self.data, self.reml, self.engines = problem, problem.data, reml, engines
+        self.phenotypes = list(self.data.phenotypes)
+        self.own: dict[str, Scan1] = {}
+        self.silent: dict[str, tuple[str, str]] = {}
+        self.comparisons: list[dict[str, Any]] = []
+        self._given: dict[tuple[str, str], Scan1] = {}
+        for name, engine in engines.items():
+            if not engine.scans:
+                self._leave_out(name, "not comparable", f"{name} does not scan")
+                continue
+            try:
+                self.own[name] = engine.scan(self.data, reml)
+            except Exception as failure:    # whatever an engine raises costs its answer, not the run
+                self._leave_out(name, "engine failed", _words(failure))
+
+    def _leave_out(self, engine: str, verdict: str, why: str) -> None:
+        self.own.pop(engine, None)
+        self.silent[engine] = (verdict, why)
+        self.comparisons.append({"a": engine, "b": None, "quantity": "LOD", "counts": {verdict: 1},
+                                 "reasons": {verdict: {why: 1}}})
+
+    def at_given_hsq(self, a: str, b: str) -> None:
+        """Tier 3: LOD curves at one given hsq, that of each of the two."""
+        if self.data.kinship is None:
+            off, comparable = np.abs(self._lod(self.own[a]) - self._lod(self.own[b])), np.ones(len(self.phenotypes), bool)
+            self._judge("LOD at given hsq", 3, a, b, off, comparable, self._explain_given(a, b, a))
+            return
+        found = []
+        for owner in (a, b):
+            try:
+                first, second = self._at(a, owner), self._at(b, owner)
+            except EngineFailure as failure:
+                self._failed(a, b, "LOD at given hsq", 3, str(failure))
+                return
+            found.append((np.abs(self._lod(first) - self._lod(second)), self._comparable(owner), owner))
+        # The worse of the two is told.
+        off, comparable, owner = max(found, key=lambda one: np.nanmax(np.where(one[1], one[0], 0.0), initial=0.0))
+        self._judge("LOD at given hsq", 3, a, b, off, comparable, self._explain_given(a, b, owner))
+
+    def at_own_hsq(self, a: str, b: str) -> None:
+        """Tier 3: LOD curves, each engine at its own hsq."""
+        off = np.abs(self._lod(self.own[a]) - self._lod(self.own[b]))
+        self._judge("LOD at own hsq", 3, a, b, off, self._comparable(a) & self._comparable(b), self._explain_own(a, b))
+
+    def decisions(self, quantity: str, a: str, b: str) -> None:
+        """Tier 4: what each engine's own functions make of its own LOD curves."""
+        how, columns = DECISIONS[quantity]
+        try:
+            found = {name: self.engines[name].peaks(self.data, self.own[name], THRESHOLD, **how) for name in (a, b)}
+            crossed = self.engines[a].peaks(self.data, self.own[b], THRESHOLD, **how)
+        except EngineFailure as failure:
+            self._failed(a, b, quantity, 4, str(failure))
+            return
+        limit = tolerances()["position"]["limit"]
+        verdicts, reasons = [], {}
+        for name in self.phenotypes:
+            if _same(found[a], found[b], name, columns, limit):
+                verdicts.append("agree")
+            elif _same(crossed, found[b], name, columns, limit) and self._lod_agrees(a, b, name):
+                verdicts.append("explained")
+                reasons.setdefault("explained", Counter()).update([
+                    "both decide alike on one LOD curve; their own differ within the tolerance, where positions tie or "
+                    "meet the threshold"])
+            else:
+                verdicts.append("unexplained")
+                reasons.setdefault("unexplained", Counter()).update(["different decisions on the same LOD curve"
+                                                                     if self._lod_agrees(a, b, name)
+                                                                     else "the LOD curves differ"])
+        at = max(range(len(verdicts)), key=lambda j: ORDER[verdicts[j]])
+        self.comparisons.append({
+            "a": a, "b": b, "quantity": quantity, "tier": 4, "counts": dict(Counter(verdicts)), "difference":
+            float(sum(verdict != "agree" for verdict in verdicts)), "tolerance": limit, "digits": None,
+            "phenotype": self.phenotypes[at], "hsq": None, "peaks": len(found[a]),
+            "reasons": {verdict: dict(counted) for verdict, counted in reasons.items()}})
+
+    def _failed(self, a: str, b: str, quantity: str, tier: int, why: str) -> None:
+        self.comparisons.append({"a": a, "b": b, "quantity": quantity, "tier": tier, "counts": {"engine failed": 1},
+                                 "difference": None, "tolerance": None, "digits": None, "phenotype": self.phenotypes[0],
+                                 "hsq": None, "reasons": {"engine failed": {why: 1}}})
+
+    def _lod(self, scan: Scan1) -> np.ndarray:
+        """LOD scores in one order of positions and phenotypes."""
+        return scan.lod.loc[list(self.data.genoprobs.positions), self.phenotypes].to_numpy()
+
+    def _at(self, engine: str, owner: str) -> Scan1:
+        """The engine's scan at the owner's hsq (1/2 stands where the owner has none)."""
+        if (engine, owner) not in self._given:
+            hsq = self.own[owner].hsq.fillna(0.5)
+            self._given[engine, owner] = self.engines[engine].scan(self.data, self.reml, hsq)
+        return self._given[engine, owner]
+
+    def _comparable(self, owner: str) -> np.ndarray:
+        """Phenotypes for which the owner has an hsq at which V is well-conditioned, on all chromosomes."""
+        hsq = self.own[owner].hsq
+        good = np.ones(len(self.phenotypes), dtype=bool)
+        kinship = self.data.kinship if isinstance(self.data.kinship, dict) else dict.fromkeys(hsq.index, self.data.kinship)
+        for chromosome, K in kinship.items():
+            values = 2.0 * np.linalg.eigvalsh(K.to_numpy())
+            h = hsq.loc[chromosome, self.phenotypes].to_numpy()
+            d = h[:, None] * values + 1.0 - h[:, None]
+            good &= d.max(axis=1) <= condition_limit() * d.min(axis=1)
+        return good
+
+    def _judge(self, quantity: str, tier: int, a: str, b: str, off: np.ndarray, comparable: np.ndarray,
+               explain: Callable[[int, int], tuple[str, list[str]]]) -> None:
+        """Judge differences of shape (positions, phenotypes); NaN on both sides is no difference."""
+        neither = np.isnan(self._lod(self.own[a])) & np.isnan(self._lod(self.own[b]))
+        off = np.where(neither, 0.0, np.nan_to_num(off, nan=np.inf))
+        limit = tolerances()[quantity]["limit"]
+        place = np.argmax(off, axis=0)
+        largest = off[place, np.arange(off.shape[1])]
+        verdicts: list[str] = []
+        reasons: dict[str, Counter] = {}
+        for j in range(off.shape[1]):
+            if not comparable[j]:
+                verdict, why = "not comparable", ["V is too ill-conditioned at hsq, or there is no hsq"]
+            elif largest[j] <= limit:
+                verdict, why = "agree", []
+            else:
+                verdict, why = explain(int(place[j]), j)
+            verdicts.append(verdict)
+            reasons.setdefault(verdict, Counter()).update(why)
+        at = max(range(len(verdicts)), key=lambda j: (ORDER[verdicts[j]], largest[j]))
+        agreeing = largest[np.array(verdicts) == "agree"]
+        self.comparisons.append({
+            "a": a, "b": b, "quantity": quantity, "tier": tier, "counts": dict(Counter(verdicts)),
+            "difference": float(largest[at]), "tolerance": limit,
+            "digits": digits(np.max(agreeing)) if len(agreeing) else None, "phenotype": self.phenotypes[at],
+            "position": self.data.genoprobs.positions[int(place[at])], "hsq": None,
+            "reasons": {verdict: dict(counted) for verdict, counted in reasons.items() if counted}})
+
+    def _lod_agrees(self, a: str, b: str, phenotype: str) -> bool:
+        off = np.abs(self.own[a].lod[phenotype] - self.own[b].lod[phenotype])
+        return bool(np.nanmax(off.to_numpy(), initial=0.0) <= tolerances()["LOD at own hsq"]["limit"])
+
+    def _place(self, position: int, phenotype: int) -> Place:
+        return Place(self.data, self.data.genoprobs.positions[position], self.phenotypes[phenotype])
+
+    def _explain_given(self, a: str, b: str, owner: str) -> Callable[[int, int], tuple[str, list[str]]]:
+        """Who is off the dense LOD at a position, and whether an entry of the register says why."""
+        def explain(position: int, phenotype: int) -> tuple[str, list[str]]:
+            place = self._place(position, phenotype)
+            h = None
+            if self.own[owner].hsq is not None:
+                h = float(self.own[owner].hsq.loc[place.null_chromosome(self.own[owner].hsq.index), place.phenotype])
+            right = place.dense_lod(h)
+            limit = tolerances()["LOD at given hsq"]["limit"] / 2.0
+            off = []
+            for name in (a, b):
+                scan = self._at(name, owner) if h is not None else self.own[name]
+                lod = float(scan.lod.loc[place.position, place.phenotype])
+                if not abs(lod - right) <= limit:
+                    off.append(register.LodOff(name, place, h, lod, right))
+            return register.verdict_on(off)
+        return explain
+
+    def _explain_own(self, a: str, b: str) -> Callable[[int, int], tuple[str, list[str]]]:
+        """Whose hsq loses likelihood, and whether an entry of the register says why."""
+        def explain(position: int, phenotype: int) -> tuple[str, list[str]]:
+            place = self._place(position, phenotype)
+            null = place.null_chromosome(self.own[a].hsq.index)
+            data = null_problem(place)
+            hsq = {name: float(LEDGER["qtl2"].from_native_hsq(scan.hsq.loc[null, place.phenotype]))
+                   for name, scan in self.own.items()}
+            one = register.OptimumOff("", data, 0, self.reml, np.nan, np.nan)
+            heights = {name: one.loglik(value) for name, value in hsq.items()}
+            highest, limit = max(heights.values()), tolerances()["optimum"]["limit"]
+            off = [register.OptimumOff(name, data, 0, self.reml, hsq[name], highest) for name in (a, b)
+                   if not highest - heights[name] <= limit]
+            if not off:
+                return "not comparable", ["both hsq are optimal: the likelihood does not determine hsq to the digits that "
+                                          "LOD would need"]
+            return register.verdict_on(off)
+        return explain
+
+    def record(self) -> dict[str, Any]:
+        """The case as plain data."""
+        data, problem = self.data, self.problem
+        criterion = "REML" if self.reml else "ML"
+        counts = sum((Counter(comparison["counts"]) for comparison in self.comparisons), Counter())
+        engines = {name: {"status": "answered", "message": "", "warnings": list(scan.notes)}
+                   for name, scan in self.own.items()}
+        engines |= {name: {"status": verdict, "message": why, "warnings": []}
+                    for name, (verdict, why) in self.silent.items()}
+        first = next(iter(self.own.values()), None)
+        p = 1 + sum(0 if frame is None else frame.shape[1] for frame in (data.addcovar, data.intcovar))
+        return {
+            "case": f"{problem.name}/{criterion}", "problem": problem.name, "source": problem.source,
+            "criterion": criterion, "n": 0 if first is None else int(first.sample_size.max()), "p": p, "rank_K": None,
+            "weights": data.weights is not None, "content_hash": data.content_hash, "columns": [],
+            "phenotypes": self.phenotypes, "notes": list(data.notes), "engines": engines, "unbounded": [],
+            "verdict": worst(counts or ["not comparable"]), "verdicts": dict(counts), "estimates": {},
+            "comparisons": self.comparisons, "ill_conditioned": [],
+            "identical": {f"{a} = {b}": [int(np.sum(self._lod(self.own[a]) == self._lod(self.own[b]))),
+                                         int(self._lod(self.own[a]).size)] for a, b in combinations(self.own, 2)},
+            "curve": None, "scan": self._scan_record(),
+        }
+
+    def _scan_record(self) -> dict[str, Any]:
+        """What a reader wants to see of the scan: its size, each engine's peaks, and one pair of curves."""
+        data = self.data
+        peaks = {name: self.engines[name].peaks(data, scan, THRESHOLD, drop=DROP).astype({"chr": str}).to_dict("records")
+                 for name, scan in self.own.items()}
+        maximum = max((scan.lod.max() for scan in self.own.values()), key=lambda lod: lod.max(), default=pd.Series(dtype=float))
+        shown = self.phenotypes[0] if maximum.dropna().empty else maximum.idxmax()
+        return {"positions": len(data.genoprobs.positions), "chromosomes": len(data.genoprobs), "peaks": peaks,
+                "curve": {"phenotype": shown,
+                          "chr": [name for name, array in data.genoprobs.items() for _ in range(array.sizes["position"])],
+                          "pos": [float(data.map[name][position]) for name, array in data.genoprobs.items()
+                                  for position in array.coords["position"].values],
+                          "lod": {name: scan.lod[shown].tolist() for name, scan in self.own.items()}}}
+
+
+def _words(failure: Exception) -> str:
+    return str(failure) if isinstance(failure, EngineFailure) else f"{type(failure).__name__}: {failure}"
+
+
+def _same(a: pd.DataFrame, b: pd.DataFrame, phenotype: str, columns: list[str], limit: float) -> bool:
+    """Whether both have the same rows for a phenotype, positions being equal to rounding."""
+    a, b = (frame.loc[frame["lodcolumn"] == phenotype, columns] for frame in (a, b))
+    if len(a) != len(b) or list(a["chr"].astype(str)) != list(b["chr"].astype(str)):
+        return False
+    return bool((np.abs(a[columns[1:]].to_numpy(float) - b[columns[1:]].to_numpy(float)) <= limit).all())

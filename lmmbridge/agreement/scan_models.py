@@ -1,0 +1,98 @@
+"""The two models behind one LOD score, written out from the data for the dense oracle; no line shared with scan1."""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lmmbridge.engines import dense
+from lmmbridge.inputs import Data
+from lmmbridge.qtl2.scan_data import ScanData
+
+#: Genotypes of the X chromosome with a smaller mean do not occur there.
+ABSENT_ON_X = 1e-8
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """One LOD score: a position and a phenotype of a scan.
+
+    Attributes
+    ----------
+    data : ScanData
+    position, phenotype : str
+    """
+
+    data: ScanData
+    position: str
+    phenotype: str
+
+    @property
+    def chromosome(self) -> str:
+        return next(name for name, array in self.data.genoprobs.items()
+                    if self.position in array.coords["position"].values)
+
+    def null_chromosome(self, rows: Iterable[str]) -> str:
+        """Which of the null fits (rows of hsq) holds here."""
+        rows = list(rows)
+        if self.chromosome in rows or len(rows) == 1:
+            return self.chromosome if self.chromosome in rows else rows[0]
+        is_x = self.data.genoprobs.is_x_chr
+        return next(row for row in rows if is_x[row] == is_x[self.chromosome])
+
+    @property
+    def kinship(self) -> pd.DataFrame | None:
+        K = self.data.kinship
+        return K[self.chromosome] if isinstance(K, dict) else K
+
+    def individuals(self) -> list[str]:
+        """Those that have everything, in the order of genoprobs."""
+        data = self.data
+        frames = [data.pheno[[self.phenotype]]] + [frame for frame in (
+            data.addcovar, data.Xcovar, data.intcovar, None if data.weights is None else data.weights.to_frame("w"))
+            if frame is not None]
+        there = pd.concat(frames, axis=1, join="inner").replace([np.inf, -np.inf], np.nan).dropna().index
+        if self.kinship is not None:
+            there = there.intersection(self.kinship.index)
+        return [individual for individual in data.genoprobs.individuals if individual in set(there)]
+
+    def designs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """X of the null model, the covariates of the QTL model, and its genotype columns with their interactions."""
+        data, ids = self.data, self.individuals()
+        covariates = [np.ones((len(ids), 1))] + [frame.loc[ids].to_numpy() for frame in (data.addcovar, data.intcovar)
+                                                 if frame is not None]
+        null = list(covariates)
+        on_x = data.genoprobs.is_x_chr[self.chromosome]
+        if on_x and data.Xcovar is not None:
+            null.append(data.Xcovar.loc[ids].to_numpy())
+        array = data.genoprobs[self.chromosome]
+        G = array.sel(position=self.position, individual=ids).values
+        if on_x:
+            G = G[:, array.values.mean(axis=(0, 2)) >= ABSENT_ON_X]
+        G = [G[:, 1:]]
+        if data.intcovar is not None:
+            G += [G[0] * column[:, None] for column in data.intcovar.loc[ids].to_numpy().T]
+        return np.column_stack(null), np.column_stack(covariates), np.column_stack(G)
+
+    def dense_lod(self, hsq: float | None) -> float:
+        """The LOD score by dense generalised least squares, at hsq under twice the kinship matrix."""
+        ids = self.individuals()
+        null, covariates, G = self.designs()
+        K = None if hsq is None else 2.0 * self.kinship.loc[ids, ids].to_numpy()
+        weights = None if self.data.weights is None else self.data.weights.loc[ids].to_numpy()
+        y = self.data.pheno.loc[ids, self.phenotype].to_numpy(float)
+        return dense.lod(y, K, weights, 0.0 if hsq is None else hsq, null, np.column_stack([covariates, G]))
+
+
+def null_problem(place: Place) -> Data:
+    """The null model at a place as a problem of its own, under K as given."""
+    ids = place.individuals()
+    X = place.designs()[0]
+    _, R = np.linalg.qr(X / np.linalg.norm(X, axis=0))
+    X = X[:, np.abs(np.diag(R)) > dense.DEPENDENT]
+    weights = None if place.data.weights is None else place.data.weights.loc[ids].to_numpy()
+    return Data(tuple(ids), (place.phenotype,), (0,), tuple(f"x{j}" for j in range(X.shape[1])),
+                place.data.pheno.loc[ids, [place.phenotype]].to_numpy(float), X, place.kinship.loc[ids, ids].to_numpy(),
+                weights, ())

@@ -1,0 +1,71 @@
+"""The scans on which implementations of scan1 are compared: crosses of the qtl2 package, and the user's own."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lmmbridge.agreement.problems import Problem
+from lmmbridge.qtl2.cross2 import Cross2, read_cross2
+from lmmbridge.qtl2.kinship import calc_kinship
+from lmmbridge.qtl2.r_objects import from_r, to_r
+from lmmbridge.qtl2.scan_data import ScanData
+from lmmbridge.qtl2.through_r import calc_genoprob, genoprob_to_alleleprob
+from lmmbridge.rlink import shared_session
+
+#: Genotyping error probability of the genotype probabilities.
+ERROR_PROB = 0.002
+#: Crosses of more founders are scanned by allele rather than genotype probabilities, as is usual.
+FEW_ALLELES = 2
+#: Seed of made covariates and weights.
+SEED = 20
+
+
+def scan_problems(name: str, file: Path) -> list[Problem]:
+    """Scans of a cross, by kinship and design.
+
+    Kinship: none, overall, and one for each chromosome left out. Design: no covariates; covariates (those of the cross,
+    made ones where it has none, and R/qtl2's covariates for the X chromosome); an interaction with weights.
+
+    Parameters
+    ----------
+    name : str
+    file : Path
+        What `read_cross2` reads.
+    """
+    cross = read_cross2(file)
+    probs = calc_genoprob(cross, error_prob=ERROR_PROB)
+    kind = "genotype"
+    if len(cross.alleles) > FEW_ALLELES:
+        probs, kind = genoprob_to_alleleprob(probs), "allele"
+    ids = list(probs.individuals)
+    rng = np.random.default_rng(SEED)
+    covariates, made = _covariates(cross, ids, rng)
+    weights = pd.Series(np.exp(rng.normal(scale=0.5, size=len(ids))), ids)
+    X_covariates = shared_session().call("qtl2::get_x_covar", to_r(cross)).value
+    kinships = {"none": None, "overall": calc_kinship(probs)}
+    if len(probs) > 1:
+        kinships["loco"] = calc_kinship(probs, "loco")
+    designs = {"intercept": {}, "covariates": {"addcovar": covariates, "Xcovar": None if X_covariates is None else from_r(X_covariates)},
+               "interaction": {"addcovar": covariates, "intcovar": covariates.iloc[:, [0]], "weights": weights}}
+    source = (f"{file.name}, {kind} probabilities at the markers with error_prob {ERROR_PROB:g}{made}, weights made "
+              f"(seed {SEED})")
+    return [Problem(f"{name}/scan-{kinship}/{design}", source,
+                    ScanData(probs, cross.gmap, cross.pheno, kinships[kinship], **arguments))
+            for kinship in kinships for design, arguments in designs.items()]
+
+
+def _covariates(cross: Cross2, ids: list[str], rng: np.random.Generator) -> tuple[pd.DataFrame, str]:
+    """The cross's numeric and two-valued covariates as numbers; a balanced group and a normal variate where none is."""
+    columns = {}
+    for name, column in ({} if cross.covar is None else cross.covar).items():
+        numbers = pd.to_numeric(column, errors="coerce")
+        values = sorted(column.dropna().unique())
+        if numbers.notna().equals(column.notna()) and numbers.nunique() > 1:
+            columns[name] = numbers.astype(float)
+        elif len(values) == 2:
+            columns[name] = column.map({values[0]: 0.0, values[1]: 1.0})
+    if columns:
+        return pd.DataFrame(columns), ""
+    return pd.DataFrame({"group": np.arange(len(ids)) % 2.0, "variate": rng.normal(size=len(ids))}, ids), ", covariates made"

@@ -1,0 +1,182 @@
+"""Tiers 3 and 4: LOD curves and decisions of python and qtl2 agree, and what does not is found, named and judged."""
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from lmmbridge.agreement import register
+from lmmbridge.agreement.problems import Problem
+from lmmbridge.agreement.run import criteria, without_nan
+from lmmbridge.agreement.scan_comparison import compare_scans
+from lmmbridge.agreement.scan_models import Place
+from lmmbridge.agreement.scan_problems import scan_problems
+from lmmbridge.agreement.simulation import two_maxima
+from lmmbridge.agreement.tolerances import tolerances
+from lmmbridge.engines import ENGINES
+from lmmbridge.qtl2.extdata import extdata
+from lmmbridge.qtl2.genoprobs import DIMS, Genoprobs
+from lmmbridge.qtl2.maps import Map
+from lmmbridge.qtl2.scan_data import ScanData
+
+
+@pytest.fixture(scope="module")
+def engines(live):
+    return {name: live(name) for name in ("python", "qtl2")}
+
+
+@pytest.fixture(scope="module")
+def iron(engines):
+    return {problem.name: problem for problem in scan_problems("iron", extdata("iron.zip"))}
+
+
+def counts(case):
+    return {comparison["quantity"]: comparison["counts"] for comparison in case["comparisons"]}
+
+
+@pytest.mark.parametrize("name", [f"iron/scan-{kinship}/{design}" for kinship in ("none", "overall", "loco")
+                                  for design in ("intercept", "covariates", "interaction")])
+def test_python_and_qtl2_agree_on_iron(engines, iron, name):
+    problem = iron[name]
+    case = compare_scans(problem, criteria(problem)[0], engines)
+    json.dumps(without_nan(case), allow_nan=False)
+    m = len(problem.data.phenotypes)
+    expected = ["LOD at given hsq"] + ["LOD at own hsq"] * (problem.data.kinship is not None) + [
+        "peaks", "LOD intervals", "Bayes intervals"]
+    assert counts(case) == {quantity: {"agree": m} for quantity in expected}
+    assert case["scan"]["peaks"]["qtl2"], "no peak was found, so that nothing was decided"
+
+
+class Faulty:
+    """An engine with a planted fault in its LOD scores."""
+
+    def __init__(self, engine, fault):
+        self.engine, self.fault, self.scans = engine, fault, True
+
+    def scan(self, data, reml, hsq=None):
+        scan = self.engine.scan(data, reml, hsq)
+        return replace(scan, lod=self.fault(scan.lod.copy()))
+
+    def peaks(self, *arguments, **named):
+        return self.engine.peaks(*arguments, **named)
+
+
+def raise_one(lod):
+    lod.iloc[7, 1] += 1e-6
+    return lod
+
+
+@pytest.mark.parametrize("culprit", ["python", "qtl2"])
+@pytest.mark.parametrize("name", ["iron/scan-none/covariates", "iron/scan-overall/interaction", "iron/scan-loco/intercept"])
+def test_a_fault_in_one_position_is_found_and_its_engine_named(engines, iron, culprit, name):
+    engines = engines | {culprit: Faulty(engines[culprit], raise_one)}
+    case = compare_scans(iron[name], False, engines)
+    given = next(one for one in case["comparisons"] if one["quantity"] == "LOD at given hsq")
+    assert given["counts"] == {"agree": 1, "unexplained": 1}
+    assert (given["phenotype"], given["position"]) == ("spleen", iron[name].data.genoprobs.positions[7])
+    assert given["reasons"]["unexplained"] == {f"off the dense value: {culprit}": 1}
+    assert given["difference"] == pytest.approx(1e-6, rel=1e-3)
+
+
+def test_other_decisions_on_the_same_curve_are_unexplained(engines, iron):
+    class Eager(Faulty):
+        def peaks(self, data, scan, threshold, **named):
+            return self.engine.peaks(data, scan, threshold - 0.5, **named)
+
+    problem = iron["iron/scan-none/intercept"]
+    case = compare_scans(problem, False, engines | {"python": Eager(engines["python"], lambda lod: lod)})
+    peaks = next(one for one in case["comparisons"] if one["quantity"] == "peaks")
+    assert "different decisions on the same LOD curve" in peaks["reasons"]["unexplained"]
+
+
+def test_a_tie_that_rounding_decides_is_explained(engines, iron):
+    problem = iron["iron/scan-none/intercept"]
+
+    def tie(lod):
+        """The highest position of liver and its neighbour tie within the tolerance, the wrong way round."""
+        top = int(np.argmax(lod["liver"].to_numpy()))
+        lod.iloc[top, 0], lod.iloc[top + 1, 0] = lod.iloc[top, 0], lod.iloc[top, 0] + 1e-10
+        return lod
+
+    def even(lod):
+        top = int(np.argmax(lod["liver"].to_numpy()))
+        lod.iloc[top + 1, 0] = lod.iloc[top, 0] - 1e-10
+        return lod
+
+    faulty = {"python": Faulty(engines["python"], tie), "qtl2": Faulty(engines["qtl2"], even)}
+    case = compare_scans(problem, False, faulty)
+    assert counts(case)["peaks"] == {"agree": 1, "explained": 1}
+
+
+def test_an_engine_that_fails_costs_its_answer_and_an_engine_that_does_not_scan_is_counted(engines, iron):
+    def fail(lod):
+        raise RuntimeError("no luck")
+
+    case = compare_scans(iron["iron/scan-none/intercept"], False,
+                         engines | {"python": Faulty(engines["python"], fail), "dense": ENGINES["dense"]})
+    assert case["verdicts"] == {"engine failed": 1, "not comparable": 1}
+    assert case["engines"]["python"]["message"] == "RuntimeError: no luck"
+    assert case["engines"]["dense"]["message"] == "dense does not scan"
+
+
+def small_scan(data, markers=5, seed=3):
+    """A scan of a constructed problem, with made genotypes."""
+    rng = np.random.default_rng(seed)
+    ids = list(data.ids)
+    heterozygous = rng.integers(0, 2, size=(len(ids), markers)).astype(float)
+    names = [f"m{j}" for j in range(markers)]
+    array = xr.DataArray(np.stack([1.0 - heterozygous, heterozygous], axis=1), dims=DIMS,
+                         coords={"individual": ids, "genotype": ["AA", "AB"], "position": names})
+    return ScanData(Genoprobs({"1": array}, crosstype="bc", alleles=("A", "B")),
+                    Map({"1": pd.Series(np.arange(markers, dtype=float), names)}),
+                    pd.DataFrame(data.Y, ids, list(data.phenotypes)), pd.DataFrame(data.K / 2.0, ids, ids))
+
+
+def test_a_single_search_on_two_maxima_is_a_known_divergence(engines):
+    problem = Problem("made/two-maxima", "made", small_scan(replace(two_maxima(), K=2.0 * two_maxima().K)))
+    case = compare_scans(problem, True, engines)
+    own = next(one for one in case["comparisons"] if one["quantity"] == "LOD at own hsq")
+    assert list(own["counts"]) == ["known divergence"], own
+    assert "single-search" in next(iter(own["reasons"]["known divergence"]))
+    assert counts(case)["LOD at given hsq"] == {"agree": 1}
+
+
+def test_noise_kept_at_a_collinear_position_is_a_known_divergence_of_qtl2_and_only_that(engines, iron):
+    data = iron["iron/scan-overall/intercept"].data
+    position = "D16Mit30"
+    G = data.genoprobs["16"].sel(position=position).to_pandas().iloc[:, 1:]
+    problem = Problem("made/collinear", "made", replace(data, addcovar=G))
+    case = compare_scans(problem, True, engines)
+    given = next(one for one in case["comparisons"] if one["quantity"] == "LOD at given hsq")
+    assert given["counts"].get("known divergence", 0) >= 1 and "unexplained" not in given["counts"], given
+    assert "qtl2-collinear-position" in next(iter(given["reasons"]["known divergence"]))
+    place = Place(problem.data, position, "liver")
+    right = place.dense_lod(0.5)
+    assert right == pytest.approx(0.0, abs=tolerances()["LOD at given hsq"]["limit"])
+    assert register.explanation(register.LodOff("qtl2", place, 0.5, 0.01, right)) is not None
+    assert register.explanation(register.LodOff("qtl2", place, 0.5, 30.0, right)) is None
+    assert register.explanation(register.LodOff("python", place, 0.5, 0.01, right)) is None
+    elsewhere = Place(problem.data, "D2Mit17", "liver")
+    assert register.explanation(register.LodOff("qtl2", elsewhere, 0.5, elsewhere.dense_lod(0.5) + 0.01,
+                                                elsewhere.dense_lod(0.5))) is None
+
+
+@pytest.mark.parametrize("bundle, problems, cases", [
+    ("DOex.zip", "*", 15), ("b6btbr.zip", "b6btbr/scan-none/*,b6btbr/scan-overall/covariates,b6btbr/scan-loco/intercept", 7)])
+def test_validate_runs_scans_of_a_cross_of_ones_own(shared_data, live, tmp_path, bundle, problems, cases):
+    live("qtl2")
+    out = tmp_path / "out"
+    done = subprocess.run([sys.executable, "-m", "lmmbridge", "validate", "--out", str(out), "--engines", "python,qtl2",
+                           "--cross", str(shared_data(bundle)), "--problems", problems], capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr + done.stdout
+    results = json.loads((out / "results.json").read_text())
+    assert len(results["cases"]) == cases
+    assert set(results["verdicts"]) == {"agree"}
+    worst = {quantity: max(one["difference"] for case in results["cases"] for one in case["comparisons"]
+                           if one["quantity"] == quantity) for quantity in ("LOD at given hsq", "LOD at own hsq")}
+    assert 0.0 < worst["LOD at given hsq"] <= tolerances()["LOD at given hsq"]["limit"]
+    assert 0.0 < worst["LOD at own hsq"] <= tolerances()["LOD at own hsq"]["limit"]
