@@ -75,7 +75,19 @@ def calc_kinship(probs: Genoprobs, type: str = "overall", omit_x: bool = False, 
 
     Examples
     --------
-    >>> from lmmbridge.qtl2 import calc_genoprob, calc_kinship, example_cross    # doctest: +SKIP
+    >>> from lmmbridge.qtl2.cross2 import read_cross2
+    >>> from lmmbridge.qtl2.extdata import extdata
+    >>> from lmmbridge.qtl2.through_r import calc_genoprob
+    >>> iron = read_cross2(extdata("iron.zip"))
+    >>> probs = calc_genoprob(iron, error_prob=0.002)
+    >>> kinship = calc_kinship(probs)
+    >>> kinship.iloc[:3, :3].round(3)
+           1      2      3
+    1  0.753  0.515  0.476
+    2  0.515  0.598  0.523
+    3  0.476  0.523  0.779
+    >>> kinship.attrs["n_pos"], calc_kinship(probs, "loco")["19"].attrs["n_pos"]
+    (66, 64)
     """
     if not isinstance(probs, Genoprobs):
         raise InputError(f"probs is of type {probs.__class__.__name__}: give genotype probabilities, as from "
@@ -92,14 +104,14 @@ def calc_kinship(probs: Genoprobs, type: str = "overall", omit_x: bool = False, 
     for name, n in positions.items():
         if n == 0:
             raise InputError(f"probs has no position on chromosome '{name}'; leave it out" if type == "chr" else
-                             f"probs has no position on another chromosome than '{name}', which type 'loco' leaves out; "
-                             "take type 'overall'")
+                             f"probs has no position on another chromosome than '{name}', which type 'loco' leaves "
+                             "out; take type 'overall'")
     convert = use_allele_probs and not probs.alleleprobs
 
     def shared(chromosome: str) -> np.ndarray:
         """Σ_k Σ_l p_ikl p_jkl over the chromosome's positions k."""
         array = _allele_probs(probs, chromosome) if convert else probs[chromosome]
-        P = array.to_numpy().reshape(len(probs.individuals), -1, order="A")    # "A": no copy in either memory order
+        P = array.values.reshape(len(probs.individuals), -1, order="A")    # "A": no copy in either memory order
         return P @ P.T
 
     by_chr = track(zip(used, run_over(shared, used, cores)), "kinship", len(used), quiet)
@@ -190,10 +202,12 @@ def _scaled(kinship: pd.DataFrame, name: str) -> pd.DataFrame:
     diagonal = np.diag(kinship)
     if np.any(diagonal <= 0.0):
         i = int(np.argmax(diagonal <= 0.0))
-        raise InputError(f"{name}: the diagonal element of individual '{kinship.index[i]}' is {diagonal[i]:g}; it must be "
-                         "positive to scale by, so leave that individual out or mend the matrix")
+        raise InputError(f"{name}: the diagonal element of individual '{kinship.index[i]}' is {diagonal[i]:g}; it must "
+                         "be positive to scale by, so leave that individual out or mend the matrix")
     root = np.sqrt(diagonal)
-    return kinship.div(root, axis=0).div(root, axis=1)
+    scaled = pd.DataFrame(kinship.to_numpy() / root[:, None] / root, kinship.index, kinship.columns)
+    scaled.attrs = dict(kinship.attrs)
+    return scaled
 
 
 def decomp_kinship(kinship, cores: int = 1) -> DecomposedKinship | dict[str, DecomposedKinship]:
