@@ -19,3 +19,14 @@ def tolerance():
         return float(entries[name]["value"])
 
     return value
+
+
+@pytest.fixture(scope="session")
+def shared_data(request):
+    """shared_data(name): the path of a real cross that lies beside the project; skips, naming it, where it is absent."""
+    def path(name):
+        found = request.config.rootpath.parent / "shared" / "data" / name
+        if not found.exists():
+            pytest.skip(f"the data file {found} is not here")
+        return found
+    return path

@@ -420,8 +420,9 @@ REGISTER: tuple[Divergence, ...] = (
         _constant_covariate),
     Divergence(
         "qtl2-blup-se", ("qtl2",),
-        "qtl2 scan1blup(se=TRUE) with kinship: the covariates are not rotated together with the genotype columns, so that "
-        "the standard errors are wrong (the case: the first genotype's, iron, liver, D16Mit30, sex as covariate)",
+        "qtl2 scan1blup(se=TRUE), with kinship or without: the covariates are not rotated together with the genotype "
+        "columns, so that the standard errors are wrong (the case: the first genotype's, iron, liver, D16Mit30, with "
+        "kinship, sex as covariate)",
         "qtl2 0.46", _departs(qtl2_divergences.blup_standard_error)),
     Divergence(
         "qtl2-blup-nullcovar", ("qtl2",),

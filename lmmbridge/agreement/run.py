@@ -1,7 +1,7 @@
 """A run: which engines and problems, case after case, each written at once, and a result model at the end.
 
 An output folder holds run.json (what was asked for, written first), cases/ (a file per finished case) and, when all
-are done, results.json and cases.csv. The same request goes on from the finished cases.
+are done, results.json, cases.csv and, where there are scans, peaks.csv. The same request goes on from the finished cases.
 """
 from __future__ import annotations
 
@@ -193,6 +193,8 @@ class Run:
             "tolerances": tolerances(), "environment": environment(), "cases": cases,
         }
         self._write(self.out / "cases.csv", estimates_table(cases).to_csv(index=False))
+        if any(case.get("scan") is not None for case in cases):
+            self._write(self.out / "peaks.csv", peaks_table(cases).to_csv(index=False))
         self._write(self.out / "results.json", json.dumps(results, allow_nan=False))
         return results
 
@@ -242,6 +244,13 @@ def estimates_table(cases: list[dict[str, Any]]) -> pd.DataFrame:
                             | {f"native_{name}": native[name][j] for name in ("hsq", "sigmasq", "loglik")})
     return pd.DataFrame(rows, columns=["case", "problem", "criterion", "phenotype", "n", "p", "engine", "verdict",
                                        "hsq", "sigmasq", "loglik", "native_hsq", "native_sigmasq", "native_loglik"])
+
+
+def peaks_table(cases: list[dict[str, Any]]) -> pd.DataFrame:
+    """The peaks of scans, with LOD support intervals: a row per case, engine and peak."""
+    rows = [{"case": case["case"], "engine": engine} | peak for case in cases if case.get("scan") is not None
+            for engine, peaks in case["scan"]["peaks"].items() for peak in peaks]
+    return pd.DataFrame(rows, columns=["case", "engine", "lodindex", "lodcolumn", "chr", "pos", "lod", "ci_lo", "ci_hi"])
 
 
 def environment() -> dict[str, Any]:

@@ -33,7 +33,7 @@ class Maximum:
         The score changes sign at ĥ to rounding, or ĥ is at a boundary.
     flat, unbounded : bool
     second : tuple of float, or None
-        (hsq, loglik) of the next highest local maximum.
+        (hsq, loglik) of the next highest local maximum; of the highest, where the likelihood is unbounded.
     """
 
     hsq: float
@@ -43,6 +43,11 @@ class Maximum:
     flat: bool
     unbounded: bool
     second: tuple[float, float] | None
+
+    @property
+    def bounded(self) -> tuple[float, float] | None:
+        """(hsq, loglik) of the highest maximum at which the likelihood is bounded, if there is one."""
+        return self.second if self.unbounded else (self.hsq, self.loglik)
 
 
 def search_end(eigen: Eigen) -> float:
@@ -63,10 +68,9 @@ def estimate_hsq(rotated: Rotated, reml: bool = True) -> Maximum:
     Notes
     -----
     h = 1 is tried only where V is positive definite there. Where the likelihood grows without bound as h → 1 (K is
-    singular and its null space cannot see the residual), no estimate is given: `unbounded` is true and hsq NaN.
+    singular and its null space cannot see the residual), no estimate is given: `unbounded` is true and hsq NaN. The
+    highest maximum before that is in `second`.
     """
-    if unbounded(rotated, reml):
-        return Maximum(np.nan, np.inf, None, False, False, True, None)
 
     def fit_at(hsq: float) -> WeightedFit:
         return least_squares(rotated, hsq)
@@ -81,7 +85,8 @@ def estimate_hsq(rotated: Rotated, reml: bool = True) -> Maximum:
     grid = np.concatenate([[0.0], GRID[GRID < end], [end]])
     values = np.array([loglik_at(hsq) for hsq in grid])
     resolution = INDISTINGUISHABLE * (1.0 + np.max(np.abs(values)))
-    if np.ptp(values) <= resolution:
+    without_bound = unbounded(rotated, reml)
+    if np.ptp(values) <= resolution and not without_bound:
         return Maximum(0.0, float(values[0]), None, True, True, False, None)
 
     padded = np.concatenate([[np.min(values) - 1.0], values, [np.min(values) - 1.0]])
@@ -91,6 +96,9 @@ def estimate_hsq(rotated: Rotated, reml: bool = True) -> Maximum:
         low, high = grid[max(peak - 1, 0)], grid[min(peak + 1, len(grid) - 1)]
         maxima.append(_climb(loglik_at, score_at, low, high, end))
     maxima.sort(key=lambda found: found[1], reverse=True)
+    if without_bound:
+        inside = [found[:2] for found in maxima if found[0] < end]
+        return Maximum(np.nan, np.inf, None, False, False, True, inside[0] if inside else None)
     hsq, highest, converged = maxima[0]
     boundary = "0" if hsq == 0.0 else "1" if hsq == 1.0 else "end" if hsq == end else None
     second = maxima[1][:2] if len(maxima) > 1 else None

@@ -134,7 +134,9 @@ def _in_words(rotated: Rotated, maximum, reml: bool) -> list[str]:
         words.append(f"the {'REML' if reml else 'ML'} likelihood grows without bound as hsq goes to 1 (K has rank "
                      f"{rotated.eigen.rank} of {n} and the residual has no part in its null space): there is no "
                      "estimate; "
-                     + ("check the model" if reml else "use REML, or a kinship matrix that is not centred"))
+                     + ("check the model" if reml else "use REML, or a kinship matrix that is not centred")
+                     + ("" if maximum.second is None else "; the highest maximum before that is at hsq = "
+                        f"{maximum.second[0]:.6g}"))
     if maximum.flat:
         words.append("the likelihood is flat in hsq: the data cannot tell any value from another; hsq = 0 stands for "
                      "all")
@@ -143,7 +145,7 @@ def _in_words(rotated: Rotated, maximum, reml: bool) -> list[str]:
     if maximum.boundary == "end":
         words.append(f"the likelihood still rises at hsq = {maximum.hsq:.12g}, the last value at which V is positive "
                      f"definite to working precision (K has rank {rotated.eigen.rank} of {n})")
-    if maximum.second is not None:
+    if maximum.second is not None and not maximum.unbounded:
         words.append(f"the likelihood has a second local maximum at hsq = {maximum.second[0]:.6g}, lower by "
                      f"{maximum.loglik - maximum.second[1]:.3g}")
     if not maximum.converged and not maximum.unbounded:

@@ -1,7 +1,7 @@
 """R/qtl2's rules for what belongs together: individuals by ID, missing values, batches of phenotypes, ranks, kinship."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from scipy import linalg
 
 from lmmbridge import lmm
 from lmmbridge.errors import InputError
-from lmmbridge.inputs import check_eigenvalues, frame_of, numbers_of, symmetric
+from lmmbridge.inputs import DEPENDENT, check_eigenvalues, frame_of, numbers_of, symmetric
 from lmmbridge.qtl2.kinship import DecomposedKinship
 
 #: A column is dependent on others (or equal to one) when it differs from them by less than this, as in R/qtl2.
@@ -88,34 +88,38 @@ class Aligned:
     intcovar: pd.DataFrame | None = None
     weights: pd.Series | None = None
 
-    def batches(self) -> Iterator[Batch]:
-        """Phenotypes by pattern of missing values; patterns that leave fewer than three individuals are left out."""
+    def batches(self) -> tuple[list[Batch], list[str]]:
+        """Phenotypes by pattern of missing values, and sentences about those with too few individuals, left out."""
         observed = self.pheno.notna().to_numpy()
+        batches, notes = [], []
         for pattern in dict.fromkeys(map(tuple, observed.T)):
             keep = np.array(pattern, dtype=bool)
-            if keep.sum() < FEWEST:
-                continue
             phenotypes = [name for name, column in zip(self.pheno.columns, observed.T) if tuple(column) == pattern]
-            ids = list(self.pheno.index[keep])
-            Y = self.pheno.loc[ids, phenotypes].to_numpy()
-            constant = np.ptp(Y, axis=0) == 0.0
-            if constant.any():
-                which = int(np.argmax(constant))
-                raise InputError(f"pheno '{phenotypes[which]}' has zero variance: it is {Y[0, which]:g} for all of its "
-                                 f"{len(ids)} individuals; leave it out")
-            intercept = pd.DataFrame({"intercept": 1.0}, ids)
-            part = {name: None if frame is None else frame.loc[ids] for name, frame in (
-                ("addcovar", self.addcovar), ("Xcovar", self.Xcovar), ("nullcovar", self.nullcovar),
-                ("intcovar", self.intcovar))}
-            given = _beside(intercept, part["addcovar"])
-            addcovar = independent_columns(given)
-            notes = [f"addcovar: column '{name}' depends on the intercept and the other columns; it is left out"
-                     for name in given.columns if name not in addcovar.columns]
-            intcovar = part["intcovar"]
-            if intcovar is not None:
-                intcovar = independent_columns(_beside(intercept, intcovar)).iloc[:, 1:]
-            weights = None if self.weights is None else self.weights.loc[ids].to_numpy()
-            yield Batch(ids, phenotypes, Y, addcovar, part["Xcovar"], part["nullcovar"], intcovar, weights, notes)
+            batch = self._batch(list(self.pheno.index[keep]), phenotypes)
+            if batch is not None and len(batch.ids) > batch.addcovar.shape[1]:
+                _refuse_without_variance(batch)
+                batches.append(batch)
+            else:
+                notes += [f"pheno '{name}' has {keep.sum()} individuals with all values, too few for the model: no "
+                          "results" for name in phenotypes]
+        return batches, notes
+
+    def _batch(self, ids: list[str], phenotypes: list[str]) -> Batch | None:
+        if len(ids) < FEWEST:
+            return None
+        addcovar, Xcovar, nullcovar, intcovar = (
+            None if frame is None else frame.loc[ids]
+            for frame in (self.addcovar, self.Xcovar, self.nullcovar, self.intcovar))
+        intercept = pd.DataFrame({"intercept": 1.0}, ids)
+        given = _beside(intercept, addcovar)
+        addcovar = independent_columns(given)
+        notes = [f"addcovar: column '{name}' depends on the intercept and the other columns; it is left out"
+                 for name in given.columns if name not in addcovar.columns]
+        if intcovar is not None:
+            intcovar = independent_columns(_beside(intercept, intcovar)).iloc[:, 1:]
+        weights = None if self.weights is None else self.weights.loc[ids].to_numpy()
+        Y = self.pheno.loc[ids, phenotypes].to_numpy()
+        return Batch(ids, phenotypes, Y, addcovar, Xcovar, nullcovar, intcovar, weights, notes)
 
 
 def align(order: Iterable[str], pheno: Any, addcovar: Any = None, Xcovar: Any = None, nullcovar: Any = None,
@@ -276,6 +280,18 @@ def rotation(eigen: lmm.Eigen | None, weights: np.ndarray | None, values: np.nda
     if eigen is None:
         return values
     return np.tensordot(eigen.vectors.T, values, axes=1)
+
+
+def _refuse_without_variance(batch: Batch) -> None:
+    basis = np.linalg.qr(batch.addcovar.to_numpy())[0]
+    left = np.linalg.norm(batch.Y - basis @ (basis.T @ batch.Y), axis=0)
+    exact = left <= DEPENDENT * np.linalg.norm(batch.Y, axis=0)
+    if exact.any():
+        which = int(np.argmax(exact))
+        raise InputError(f"pheno '{batch.phenotypes[which]}' " + (
+            f"has zero variance: it is {batch.Y[0, which]:g} for all of its {len(batch.ids)} individuals"
+            if np.ptp(batch.Y[:, which]) == 0.0 else "is fitted exactly by the covariates: nothing is left to explain")
+            + "; leave it out")
 
 
 def _beside(left: pd.DataFrame | None, right: pd.DataFrame | None) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """Genome scan by a single-QTL model: R/qtl2's scan1."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,6 +120,70 @@ def scan1(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any =
     >>> scan.hsq.loc["16"].round(4).to_dict()
     {}
     """
+    setup = set_up(genoprobs, pheno, kinship, addcovar, Xcovar, intcovar, weights, reml, model, hsq)
+    chromosomes = list(genoprobs)
+    lod = pd.DataFrame(np.nan, list(genoprobs.positions), list(setup.aligned.pheno.columns))
+    used = pd.DataFrame(np.nan, lod.index, lod.columns) if setup.each else setup.no_hsq()
+    batches, notes = setup.aligned.batches()
+    total = len(lod) * sum(len(batch.phenotypes) for batch in batches)
+    with Progress("scan1", total, quiet) as progress:
+        for batch in batches:
+            scanner = Scanner(setup, batch, progress)
+            for chromosome, found in zip(chromosomes, run_over(scanner.chromosome, chromosomes, cores)):
+                positions = genoprobs[chromosome].coords["position"].values
+                lod.loc[positions, batch.phenotypes] = found.lod
+                if used is not None:
+                    used.loc[positions if setup.each else setup.nulls[chromosome], batch.phenotypes] = found.hsq
+                notes += found.notes
+            notes += batch.notes
+    return Scan1(lod, used, setup.aligned.pheno.notna().sum(), setup.criterion, tuple(dict.fromkeys(notes)))
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """What a scan is made of, checked and aligned.
+
+    Attributes
+    ----------
+    genoprobs : Genoprobs
+    kinship : Kinship or None
+    aligned : Aligned
+    nulls : dict of str to str
+        For each chromosome the one whose null fit (and hsq) is used.
+    reml : bool
+    given : DataFrame or None
+        hsq to use, null chromosomes × phenotypes.
+    each : bool
+        Whether hsq is estimated again at each position.
+    """
+
+    genoprobs: Genoprobs
+    kinship: Kinship | None
+    aligned: Aligned
+    nulls: dict[str, str]
+    reml: bool
+    given: pd.DataFrame | None
+    each: bool
+
+    @property
+    def criterion(self) -> str | None:
+        """What chooses hsq; None without kinship."""
+        return None if self.kinship is None else "given" if self.given is not None else "REML" if self.reml else "ML"
+
+    def no_hsq(self) -> pd.DataFrame | None:
+        """A place for hsq, null chromosomes × phenotypes, NaN as yet; None without kinship."""
+        return None if self.kinship is None else pd.DataFrame(
+            np.nan, list(dict.fromkeys(self.nulls.values())), list(self.aligned.pheno.columns))
+
+
+def set_up(genoprobs: Genoprobs, pheno: Any, kinship: Any, addcovar: Any, Xcovar: Any, intcovar: Any, weights: Any,
+           reml: bool, model: str, hsq: Any = None, others: Mapping[str, Iterable[str]] | None = None) -> Setup:
+    """Check and align the arguments of scan1; individuals must be in the IDs of `others` (by argument), too.
+
+    Raises
+    ------
+    InputError
+    """
     refuse_binary(model, kinship)
     if not isinstance(genoprobs, Genoprobs):
         raise InputError(f"genoprobs is a {type(genoprobs).__name__}: give a Genoprobs, as from calc_genoprob")
@@ -127,37 +191,16 @@ def scan1(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any =
     if each and (hsq != "each" or reml or kinship is None):
         raise InputError("hsq='each' compares likelihoods of different fixed effects and so needs ML: give reml=False"
                          if hsq == "each" and reml else f"hsq is {hsq!r}: give numbers, or 'each' with a kinship matrix")
-    chromosomes = list(genoprobs)
-    kinship = None if kinship is None else Kinship(kinship, chromosomes)
+    kinship = None if kinship is None else Kinship(kinship, genoprobs)
     aligned = align(genoprobs.individuals, pheno, addcovar, Xcovar, None, intcovar, weights,
-                    {} if kinship is None else {"kinship": kinship.ids})
-    phenotypes = list(aligned.pheno.columns)
+                    {**({} if kinship is None else {"kinship": kinship.ids}), **(others or {})})
     nulls = null_chromosomes(genoprobs, kinship, aligned)
     given = None
     if hsq is not None and not each:
         if kinship is None:
             raise InputError("hsq is given without kinship, where it has no meaning; leave it out, or give the kinship")
-        given = given_hsq(hsq, list(dict.fromkeys(nulls.values())), phenotypes)
-
-    lod = pd.DataFrame(np.nan, list(genoprobs.positions), phenotypes)
-    used = None if kinship is None else pd.DataFrame(
-        np.nan, lod.index if each else list(dict.fromkeys(nulls.values())), phenotypes)
-    sample_size = aligned.pheno.notna().sum()
-    few = sample_size.index[sample_size < 3]
-    notes = [f"pheno '{name}' has {sample_size[name]} individuals with all values: no LOD scores" for name in few]
-    total = sum(genoprobs[name].sizes["position"] for name in chromosomes) * (len(phenotypes) - len(few))
-    with Progress("scan1", total, quiet) as progress:
-        for batch in aligned.batches():
-            scanner = _Scanner(genoprobs, batch, kinship, nulls, reml, given, each, progress)
-            for chromosome, found in zip(chromosomes, run_over(scanner.chromosome, chromosomes, cores)):
-                positions = genoprobs[chromosome].coords["position"].values
-                lod.loc[positions, batch.phenotypes] = found.lod
-                if used is not None:
-                    used.loc[positions if each else nulls[chromosome], batch.phenotypes] = found.hsq
-                notes += found.notes
-            notes += batch.notes
-    criterion = None if kinship is None else "given" if given is not None else "REML" if reml else "ML"
-    return Scan1(lod, used, sample_size, criterion, tuple(dict.fromkeys(notes)))
+        given = given_hsq(hsq, list(dict.fromkeys(nulls.values())), list(aligned.pheno.columns))
+    return Setup(genoprobs, kinship, aligned, nulls, reml, given, each)
 
 
 @dataclass(frozen=True)
@@ -169,56 +212,63 @@ class _Found:
     notes: list[str]
 
 
-class _Scanner:
+class Scanner:
     """Scans chromosomes for the phenotypes of one batch; with a single kinship matrix, decomposes it once."""
 
-    def __init__(self, genoprobs: Genoprobs, batch: Batch, kinship: Kinship | None, nulls: dict[str, str], reml: bool,
-                 given: pd.DataFrame | None, each: bool, progress: Progress):
-        self.genoprobs, self.batch, self.kinship, self.nulls = genoprobs, batch, kinship, nulls
-        self.reml, self.given, self.each, self.progress = reml, given, each, progress
+    def __init__(self, setup: Setup, batch: Batch, progress: Progress):
+        self.setup, self.batch, self.progress = setup, batch, progress
+        kinship = setup.kinship
         self.shared = None if kinship is None or kinship.loco else kinship.eigen("", batch.ids, batch.weights)
         self.null_hsq: dict[str, tuple[np.ndarray, list[str]]] = {}
         if self.shared is not None:
-            for chromosome, null in nulls.items():
+            for chromosome, null in setup.nulls.items():
                 if null not in self.null_hsq:
                     self.null_hsq[null] = self._null_hsq(self.shared, self._null_design(chromosome), null)
 
     def _null_design(self, chromosome: str) -> np.ndarray:
         X = self.batch.addcovar
-        if self.genoprobs.is_x_chr[chromosome] and self.batch.Xcovar is not None:
+        if self.setup.genoprobs.is_x_chr[chromosome] and self.batch.Xcovar is not None:
             X = independent_columns(pd.concat([X, self.batch.Xcovar], axis=1))
         return X.to_numpy()
 
     def _null_hsq(self, eigen: lmm.Eigen, X: np.ndarray, null: str) -> tuple[np.ndarray, list[str]]:
         batch = self.batch
-        if self.given is not None:
-            return self.given.loc[null, batch.phenotypes].to_numpy(), []
-        maxima = [lmm.estimate_hsq(rotated, self.reml) for rotated in lmm.rotate(eigen, batch.Y, X)]
-        notes = [f"pheno '{name}': the likelihood grows without bound as hsq goes to 1; no LOD scores"
-                 for name, maximum in zip(batch.phenotypes, maxima) if maximum.unbounded]
-        return np.array([maximum.hsq for maximum in maxima]), notes
+        if self.setup.given is not None:
+            return self.setup.given.loc[null, batch.phenotypes].to_numpy(), []
+        maxima = [lmm.estimate_hsq(rotated, self.setup.reml) for rotated in lmm.rotate(eigen, batch.Y, X)]
+        found = [(maximum.bounded or (np.nan, np.nan))[0] for maximum in maxima]
+        return np.array(found), [without_bound(name, hsq) for name, maximum, hsq in zip(batch.phenotypes, maxima, found)
+                                 if maximum.unbounded]
+
+    def null(self, chromosome: str) -> tuple[lmm.Eigen | None, np.ndarray | None, list[str]]:
+        """Of one chromosome: the decomposed kinship and hsq by phenotype (both None without kinship), notes."""
+        kinship, null = self.setup.kinship, self.setup.nulls[chromosome]
+        if kinship is None:
+            return None, None, []
+        if not kinship.loco:
+            return self.shared, *self.null_hsq[null]
+        eigen = kinship.eigen(chromosome, self.batch.ids, self.batch.weights)
+        return eigen, *self._null_hsq(eigen, self._null_design(chromosome), null)
 
     def chromosome(self, chromosome: str) -> _Found:
         """LOD scores along one chromosome."""
-        batch, null = self.batch, self.nulls[chromosome]
-        X, X_null = batch.addcovar.to_numpy(), self._null_design(chromosome)
-        eigen, hsq, notes = self.shared, None, []
-        if self.kinship is not None and self.kinship.loco:
-            eigen = self.kinship.eigen(chromosome, batch.ids, batch.weights)
-            hsq, notes = self._null_hsq(eigen, X_null, null)
-        elif self.kinship is not None:
-            hsq, notes = self.null_hsq[null]
-        blocks = genotype_blocks(self.genoprobs, chromosome, batch)
-        if self.each:
+        batch = self.batch
+        eigen, hsq, notes = self.null(chromosome)
+        blocks = genotype_blocks(self.setup.genoprobs, chromosome, batch)
+        if self.setup.each:
+            X, X_null = batch.addcovar.to_numpy(), self._null_design(chromosome)
             found = [self._each(eigen, hsq, X, X_null, G) for G in blocks]
             return _Found(np.concatenate([lod for lod, _ in found]), np.concatenate([h for _, h in found]), notes)
-        groups = self._groups(eigen, hsq, X, X_null)
+        groups = self.groups(chromosome, eigen, hsq)
+        # With interactions R/qtl2 decomposes covariates and genotype columns together, and so compares their lengths.
+        covariates = None if batch.intcovar is None else rotation(eigen, batch.weights, batch.addcovar.to_numpy())
         lods, reduced = [], 0
         for G in blocks:
             G = np.moveaxis(rotation(eigen, batch.weights, G), 2, 0)
             lod = np.full((G.shape[0], len(batch.phenotypes)), np.nan)
             for columns, root, basis, residuals, null_rss in groups:
-                rss, rank = residual_sums_of_squares(root, basis, residuals, G)
+                longest = None if covariates is None else np.max(np.linalg.norm(covariates / root[:, None], axis=0))
+                rss, rank = residual_sums_of_squares(root, basis, residuals, G, longest)
                 saturated = basis.shape[1] + rank >= len(batch.ids)
                 with np.errstate(divide="ignore"):
                     lod[:, columns] = np.where(saturated[:, None], np.nan,
@@ -234,9 +284,10 @@ class _Scanner:
                              "or on the covariates; LOD is that of those that do not"]
         return _Found(np.concatenate(lods), hsq, notes)
 
-    def _groups(self, eigen, hsq, X, X_null) -> list[tuple]:
+    def groups(self, chromosome: str, eigen: lmm.Eigen | None, hsq: np.ndarray | None) -> list[tuple]:
         """Phenotypes that can be scanned together: (columns, D^½, basis of X, residuals, null Q)."""
         batch = self.batch
+        X, X_null = batch.addcovar.to_numpy(), self._null_design(chromosome)
         if eigen is None:
             Y, C, C_null = (rotation(None, batch.weights, values) for values in (batch.Y, X, X_null))
             basis = np.linalg.qr(C)[0]
@@ -272,28 +323,33 @@ class _Scanner:
             design = independent_columns(pd.DataFrame(np.column_stack([X, G[:, :, i]]), columns=names)).to_numpy()
             for j, rotated in enumerate(lmm.rotate(eigen, batch.Y, design)):
                 maximum = lmm.estimate_hsq(rotated, reml=False)
-                own_hsq[i, j], lod[i, j] = maximum.hsq, (maximum.loglik - null[j]) / np.log(10.0)
+                own_hsq[i, j], highest = maximum.bounded or (np.nan, np.nan)
+                lod[i, j] = (highest - null[j]) / np.log(10.0)
             self.progress.advance(len(batch.phenotypes))
         return lod, own_hsq
 
 
 def genotype_blocks(genoprobs: Genoprobs, chromosome: str, batch: Batch) -> Iterator[np.ndarray]:
-    """Genotype columns as they enter the model, (n, k, b) for b positions at a time: without the first, interactions last.
-
-    On the X chromosome columns that do not occur are left out before the first one is.
-    """
+    """Genotype columns as they enter the model, (n, k, b) for b positions at a time: without the first, interactions last."""
     array = genoprobs[chromosome]
     rows = pd.Index(genoprobs.individuals).get_indexer(batch.ids)
+    columns = genotype_columns(genoprobs, chromosome)
+    interactions = [] if batch.intcovar is None else list(batch.intcovar.to_numpy().T)
+    k = len(columns) * (1 + len(interactions))
+    size = max(1, BLOCK // (len(rows) * max(k, 1)))
+    for start in range(0, array.sizes["position"], size):
+        G = array.values[rows[:, None, None], columns[:, None], np.arange(start, min(start + size,
+                                                                                   array.sizes["position"]))]
+        yield np.concatenate([G] + [G * covariate[:, None, None] for covariate in interactions], axis=1)
+
+
+def genotype_columns(genoprobs: Genoprobs, chromosome: str) -> np.ndarray:
+    """Which genotype columns enter the model: not the first; on the X chromosome of those that occur."""
+    array = genoprobs[chromosome]
     columns = np.arange(array.sizes["genotype"])
     if genoprobs.is_x_chr[chromosome]:
         columns = columns[array.values.mean(axis=(0, 2)) >= ABSENT_ON_X]
-    interactions = [] if batch.intcovar is None else list(batch.intcovar.to_numpy().T)
-    k = (len(columns) - 1) * (1 + len(interactions))
-    size = max(1, BLOCK // (len(rows) * max(k, 1)))
-    for start in range(0, array.sizes["position"], size):
-        G = array.values[rows[:, None, None], columns[1:, None], np.arange(start, min(start + size,
-                                                                                   array.sizes["position"]))]
-        yield np.concatenate([G] + [G * covariate[:, None, None] for covariate in interactions], axis=1)
+    return columns[1:]
 
 
 def null_chromosomes(genoprobs: Genoprobs, kinship: Kinship | None, aligned: Aligned) -> dict[str, str]:
@@ -337,6 +393,12 @@ def given_hsq(hsq: Any, chromosomes: list[str], phenotypes: list[str]) -> pd.Dat
     if not np.all((values >= 0.0) & (values <= 1.0)):
         raise InputError(f"hsq has the value {values[~((values >= 0.0) & (values <= 1.0))][0]:g}: hsq is between 0 and 1")
     return pd.DataFrame(values, chromosomes, phenotypes)
+
+
+def without_bound(phenotype: str, hsq: float) -> str:
+    """The sentence about a likelihood without a highest point."""
+    return (f"pheno '{phenotype}': the likelihood grows without bound as hsq goes to 1; "
+            + ("no results" if np.isnan(hsq) else f"hsq = {hsq:.6g} is its highest maximum before that"))
 
 
 def refuse_binary(model: str, kinship: Any) -> None:

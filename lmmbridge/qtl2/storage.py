@@ -129,7 +129,8 @@ def write_kinship(kinship: pd.DataFrame | Mapping[str, pd.DataFrame], file: str 
     Parameters
     ----------
     kinship : DataFrame, shape (n, n), or mapping of chromosome to such
-        All of the same individuals in the same order; ``.attrs["n_pos"]`` is kept.
+        All of the same individuals in the same order; ``.attrs["n_pos"]`` and ``.attrs["source"]`` are
+        kept (R's `read_kinship` gives n_pos alone).
     file : path
         Usually with the ending .nc.
     overwrite : bool, default False
@@ -171,9 +172,10 @@ def write_kinship(kinship: pd.DataFrame | Mapping[str, pd.DataFrame], file: str 
         if list(matrix.index) != individuals:
             raise InputError(f"{name} is of other individuals, or in another order, than the first matrix; make them "
                              "alike")
-        if set(matrix.attrs) - {"n_pos"}:
-            raise InputError(f"{name} has .attrs besides n_pos, which the file has no place for: "
-                             f"{', '.join(map(str, set(matrix.attrs) - {'n_pos'}))}; take them off")
+        other = set(matrix.attrs) - {"n_pos", "source"}
+        if other:
+            raise InputError(f"{name} has .attrs besides n_pos and source, which the file has no place for: "
+                             f"{', '.join(map(str, other))}; take them off")
         variables[f"kinship_{k}"] = (("column", "individual"), numbers_of(matrix, name).T, matrix.attrs)
     _write(variables, {}, KINSHIP, Path(file), overwrite)
 
@@ -200,7 +202,8 @@ def read_kinship(file: str | os.PathLike) -> pd.DataFrame | dict[str, pd.DataFra
 
     def matrix(k: int) -> pd.DataFrame:
         frame = pd.DataFrame(data[f"kinship_{k}"].values.T, index=individuals, columns=individuals)
-        frame.attrs = {name: value.item() for name, value in data[f"kinship_{k}"].attrs.items()}
+        frame.attrs = {name: value if isinstance(value, str) else value.item()
+                       for name, value in data[f"kinship_{k}"].attrs.items()}
         return frame
 
     if "chromosomes" not in data:

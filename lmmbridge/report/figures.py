@@ -1,23 +1,23 @@
 """Figures of the HTML report as inline SVG. No date, no random id: the same results give the same text."""
 from __future__ import annotations
 
-import io
 import math
 import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from lmmbridge.agreement.verdicts import ORDER, worst
+from lmmbridge.report.genome import Genome
+from lmmbridge.report.style import COLOURS, inline_svg, settings
+from lmmbridge.report.summary import DECISIONS, is_scan
 
-#: Colours (Okabe and Ito, apart for colour-blind eyes too) and markers, one of each for an engine.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999900")
+#: Markers of the engines.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 #: How a verdict is drawn: marker, colour, filled.
 VERDICT_STYLE = {"agree": ("o", "#0072b2", True), "explained": ("D", "#009e73", True),
@@ -25,16 +25,14 @@ VERDICT_STYLE = {"agree": ("o", "#0072b2", True), "explained": ("D", "#009e73", 
                  "unexplained": ("X", "#cc0000", True)}
 #: Curves are drawn for this many cases, in this many columns.
 PANELS, COLUMNS = 12, 4
+#: LOD curves are drawn for this many scans.
+SCANS = 4
 #: Log likelihoods farther below the maximum are not drawn.
 DEPTH = 10.0
 #: Differences of zero are drawn at this power of ten.
 ZERO = -17.0
 #: Dots nearer than this (in decades) are stacked; a stack shows at most STACK of them.
 BIN, STACK = 0.1, 9
-
-SETTINGS = {"svg.fonttype": "none", "text.parse_math": False, "font.family": "sans-serif", "font.size": 8.0, "axes.titlesize": 8.5,
-            "axes.labelsize": 8.0, "xtick.labelsize": 7.5, "ytick.labelsize": 7.5, "axes.spines.top": False,
-            "axes.spines.right": False, "axes.linewidth": 0.6, "legend.frameon": False, "legend.fontsize": 8.5}
 
 
 def likelihood_curves(results: dict[str, Any]) -> str:
@@ -45,7 +43,7 @@ def likelihood_curves(results: dict[str, Any]) -> str:
     engines = [engine["name"] for engine in results["engines"]
                if any(engine["name"] in _curves(case) for case in cases)]
     rows = math.ceil(len(cases) / COLUMNS)
-    with _settings("curves"):
+    with settings("curves"):
         figure = Figure(figsize=(10.4, 2.15 * rows + 0.65))
         axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
         for ax, case in zip(axes, cases):
@@ -61,7 +59,7 @@ def likelihood_curves(results: dict[str, Any]) -> str:
                    for name, (colour, marker) in zip(engines, _engine_styles())]
         figure.legend(handles=handles, loc="upper center", ncol=len(handles))
         figure.tight_layout(rect=(0.0, 0.0, 1.0, 1.0 - 0.3 / figure.get_figheight()), h_pad=1.2, w_pad=0.8)
-        return _svg(figure, "curves", "Log likelihood over hsq by every engine, with the estimates of hsq, for "
+        return inline_svg(figure, "curves", "Log likelihood over hsq by every engine, with the estimates of hsq, for "
                     + ", ".join(case["case"] for case in cases))
 
 
@@ -87,6 +85,8 @@ def kind_of(problem: str) -> str:
 
 def _curves(case: dict[str, Any]) -> dict[str, np.ndarray]:
     """The log likelihoods over hsq of every engine that gave any number."""
+    if case["curve"] is None:
+        return {}
     curves = {name: np.array(values, dtype=float) for name, values in case["curve"]["loglik"].items()}
     return {name: values for name, values in curves.items() if np.isfinite(values).any()}
 
@@ -127,15 +127,90 @@ def _curve_panel(ax, case: dict[str, Any], engines: list[str]) -> None:
     ax.set_title(f"{case['problem']}\n{case['criterion']}, {case['curve']['phenotype']}", loc="left")
 
 
-def differences(results: dict[str, Any]) -> str:
-    """Scaled difference of every comparison record by pair of engines, a panel per quantity; empty without records."""
-    panels = _strips(results)
+def lod_curves(results: dict[str, Any]) -> str:
+    """LOD curves of chosen scans by every engine, with the differences below; empty where no two engines scanned."""
+    cases = chosen_scans(results)
+    if not cases:
+        return ""
+    engines = [engine["name"] for engine in results["engines"]
+               if any(engine["name"] in case["scan"]["curve"]["lod"] for case in cases)]
+    styles = {name: colour for name, (colour, _) in zip(engines, _engine_styles())}
+    height = 2.5 * len(cases) + 0.5
+    with settings("lod-curves"):
+        figure = Figure(figsize=(10.4, height))
+        outer = figure.add_gridspec(len(cases), 1, left=0.075, right=0.99, bottom=0.45 / height, top=1.0 - 0.55 / height,
+                                    hspace=0.32)
+        for cell, case in zip(outer, cases):
+            inner = cell.subgridspec(2, 1, height_ratios=(2.6, 1.0), hspace=0.12)
+            above, below = (figure.add_subplot(one) for one in inner)
+            _scan_panels(above, below, case, [name for name in engines if name in case["scan"]["curve"]["lod"]], styles)
+        below.set_xlabel("chromosome")
+        figure.align_ylabels()
+        handles = [Line2D([], [], color=styles[name], linewidth=2.0, label=name) for name in engines]
+        figure.legend(handles=handles, loc="upper center", ncol=len(handles))
+        return inline_svg(figure, "lod-curves", "LOD curves by every engine, and their differences, for "
+                          + ", ".join(case["case"] for case in cases))
+
+
+def chosen_scans(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """Up to SCANS scans by two engines or more: the worst verdicts first, then kinds of scan, families in turn."""
+    cases = [case for case in results["cases"] if is_scan(case) and len(case["scan"]["curve"]["lod"]) > 1]
+    badness = {id(case): 0 if case["verdict"] in ("agree", "not comparable", "not available") else ORDER[case["verdict"]]
+               for case in cases}
+    taken: Counter = Counter()
+    chosen: list[dict[str, Any]] = []
+    while cases and len(chosen) < SCANS:
+        best = min(cases, key=lambda case: (-badness[id(case)], *(taken[part] for part in _kinds_of_scan(case))))
+        cases.remove(best)
+        chosen.append(best)
+        taken.update(_kinds_of_scan(best))
+    return chosen
+
+
+def _kinds_of_scan(case: dict[str, Any]) -> tuple[str, str, str]:
+    """Family, kinship and design: iron/scan-loco/covariates."""
+    family, _, rest = case["problem"].partition("/")
+    kinship, _, design = rest.partition("/")
+    return f"family {family}", f"kinship {kinship}", f"design {design}"
+
+
+def _scan_panels(above, below, case: dict[str, Any], engines: list[str], styles: dict[str, str]) -> None:
+    """One scan: nested strokes so that coinciding curves all show, and each curve less that of the last engine."""
+    curve = case["scan"]["curve"]
+    genome = Genome(curve["chr"], curve["pos"])
+    lod = {name: np.array(curve["lod"][name], dtype=float) for name in engines}
+    last = engines[-1]
+    for k, name in enumerate(engines):
+        genome.plot(above, lod[name], color=styles[name], linewidth=1.0 + 2.6 * (len(engines) - 1 - k), zorder=2 + k)
+    highest = max(np.nanmax(values, initial=0.5) for values in lod.values())
+    above.set_ylim(min(0.0, *(1.05 * np.nanmin(values, initial=0.0) for values in lod.values())), 1.05 * highest)
+    above.set_ylabel("LOD score")
+    above.set_title(f"{case['problem']}, {case['criterion']}: {curve['phenotype']}", loc="left")
+    off = {name: lod[name] - lod[last] for name in engines[:-1]}
+    for name, values in off.items():
+        genome.plot(below, values, color=styles[name], linewidth=0.9, zorder=3)
+    largest = max(np.nanmax(np.abs(values), initial=0.0) for values in off.values()) or 1e-15
+    below.axhline(0.0, color="#999999", linewidth=0.6, zorder=2)
+    below.set_ylim(-1.25 * largest, 1.25 * largest)
+    below.set_yticks([-largest, 0.0, largest], [f"−{largest:.0e}", "0", f"{largest:.0e}"])
+    below.set_ylabel("difference")
+    genome.draw(above, 9.6, labels=False)
+    genome.draw(below, 9.6)
+
+
+def differences(results: dict[str, Any], scans: bool = False) -> str:
+    """Scaled difference of every comparison record by pair of engines, a panel per quantity; empty without records.
+
+    Of likelihoods, or of LOD scores.
+    """
+    panels = _strips(results, scans)
     if not panels:
         return ""
     pairs = list(dict.fromkeys(f"{row['a']} – {row['b']}" for rows in panels.values() for row in rows))
     rows = math.ceil(len(panels) / 2)
     seen: set[str] = set()
-    with _settings("differences"):
+    name = "lod-differences" if scans else "differences"
+    with settings(name):
         figure = Figure(figsize=(10.4, rows * (0.17 * len(pairs) + 0.75) + 0.5))
         axes = figure.subplots(rows, 2, sharey=True, squeeze=False).ravel()
         for ax, (title, found) in zip(axes, panels.items()):
@@ -144,26 +219,29 @@ def differences(results: dict[str, Any]) -> str:
             ax.set_visible(False)
         handles = [Line2D([], [], linestyle="none", label=verdict, **_verdict_marker(verdict))
                    for verdict in VERDICT_STYLE if verdict in seen]
-        handles.append(Patch(facecolor="#f3d9a4", edgecolor="#9a6a00", label="range of tolerances"))
+        handles.append(Line2D([], [], color="#9a6a00", linewidth=0.8, label="tolerance") if scans else
+                       Patch(facecolor="#f3d9a4", edgecolor="#9a6a00", label="range of tolerances"))
         figure.legend(handles=handles, loc="upper center", ncol=len(handles))
         figure.tight_layout(rect=(0.0, 0.0, 1.0, 1.0 - 0.3 / figure.get_figheight()), h_pad=1.0, w_pad=1.0)
-        return _svg(figure, "differences", "Dot plots of scaled differences by pair of engines, a panel each for "
+        return inline_svg(figure, name, "Dot plots of scaled differences by pair of engines, a panel each for "
                     + ", ".join(panels))
 
 
-def _strips(results: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+def _strips(results: dict[str, Any], scans: bool) -> dict[str, list[dict[str, Any]]]:
     """Records by panel, those at fixed hsq first: difference, tolerance (None for hsq), verdict, pair."""
     found: dict[str, list[dict[str, Any]]] = {}
     for case in results["cases"]:
+        if is_scan(case) != scans:
+            continue
         for one in case["comparisons"]:
-            if one["b"] is None:
+            if one["b"] is None or one["quantity"] in DECISIONS:
                 continue
             row = {"a": one["a"], "b": one["b"], "verdict": worst(one["counts"])}
             found.setdefault(one["quantity"], []).append(
                 row | {"difference": one["difference"], "tolerance": one["tolerance"]})
             if "hsq_difference" in one:
                 found.setdefault("hsq", []).append(row | {"difference": one["hsq_difference"], "tolerance": None})
-    order = ("loglik at fixed hsq", "reported loglik", "sigmasq at fixed hsq", "reported sigmasq", "beta at fixed hsq",
+    order = ("LOD at given hsq", "LOD at own hsq", "loglik at fixed hsq", "reported loglik", "sigmasq at fixed hsq", "reported sigmasq", "beta at fixed hsq",
              "reported beta", "optimum", "hsq")
     return {name: found[name] for name in sorted(found, key=lambda name: order.index(name) if name in order else 99)}
 
@@ -171,8 +249,8 @@ def _strips(results: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 def _strip_panel(ax, title: str, rows: list[dict[str, Any]], pairs: list[str]) -> set[str]:
     """One quantity; returns the verdicts that were drawn."""
     numbers = [row for row in rows if row["difference"] is not None]
-    if rows[0]["tolerance"] is not None:
-        powers = [math.log10(row["tolerance"]) for row in rows]
+    powers = [math.log10(row["tolerance"]) for row in rows if row["tolerance"] is not None]
+    if powers:
         ax.axvspan(min(powers), max(powers), facecolor="#f3d9a4", edgecolor="none", zorder=0)
         ax.axvline(max(powers), color="#9a6a00", linewidth=0.8, zorder=1)
     drawn = set()
@@ -193,7 +271,8 @@ def _strip_panel(ax, title: str, rows: list[dict[str, Any]], pairs: list[str]) -
     ax.set_xticks([ZERO, *ticks], ["0", *(f"1e{power}" if power else "1" for power in ticks)])
     missing = len(rows) - len(numbers)
     names = {"hsq": "difference of ĥ itself (reported, not judged)",
-             "optimum": "optimum: log likelihood lost by one ĥ against the other"}
+             "optimum": "optimum: log likelihood lost by one ĥ against the other",
+             "LOD at own hsq": "LOD, each engine at its own hsq", "LOD at given hsq": "LOD, all at one given hsq"}
     ax.set_title(names.get(title, title) + (f"; {missing} without a number" if missing else ""), loc="left")
     return drawn
 
@@ -224,19 +303,3 @@ def _engine_styles() -> Iterator[tuple[str, str]]:
     while True:
         yield COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)]
         k += 1
-
-
-def _settings(name: str):
-    return matplotlib.rc_context(SETTINGS | {"svg.hashsalt": name})
-
-
-def _svg(figure: Figure, name: str, description: str) -> str:
-    """The figure as an <svg> element for a page: no prologue, no metadata, ids that no other figure has."""
-    text = io.StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
-    svg = text.getvalue()
-    svg = svg[svg.index("<svg "):]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", svg)
-    described = description.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{described}" ', 1)

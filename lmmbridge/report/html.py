@@ -19,7 +19,9 @@ WRONG = {"unexplained": "unexplained", "engine failed": "without an answer becau
 #: How differences are scaled, by the first word of the quantity at fixed hsq.
 SCALES = {"loglik": "|a − b| / (1 + |b|)", "sigmasq": "|a − b| / |b|",
           "beta": "‖a − b‖ / max(‖a‖, ‖b‖) for columns of X scaled to length 1, with a floor for coefficients near zero",
-          "optimum": "dense log likelihood lost by one ĥ against the other, in natural logarithms"}
+          "optimum": "dense log likelihood lost by one ĥ against the other, in natural logarithms",
+          "LOD": "|a − b|, the largest of all positions",
+          "peaks, intervals": "number of phenotypes for which the two do not give the same chromosomes and positions"}
 #: Digits of agreement below which a cell of the heat tables gets the class.
 HEAT = ((9.0, "few"), (11.0, "d9"), (13.0, "d11"), (15.0, "d13"))
 
@@ -51,7 +53,10 @@ def render(results: dict[str, Any]) -> str:
         not_comparable=summary.not_comparable(results), remarks=summary.remarks(results), by_engine=by_engine,
         by_case=by_case, sources=summary.sources(results),
         notes=dict.fromkeys(note for case in results["cases"] for note in case["notes"]),
-        curves=Markup(figures.likelihood_curves(results)), differences=Markup(figures.differences(results)))
+        curves=Markup(figures.likelihood_curves(results)), differences=Markup(figures.differences(results)),
+        scans=summary.scans(results), scan_matrix=summary.matrix(results, scans=True),
+        same_lod=summary.identical(results, scans=True), lod_curves=Markup(figures.lod_curves(results)),
+        lod_differences=Markup(figures.differences(results, scans=True)))
 
 
 def headline(results: dict[str, Any]) -> str:

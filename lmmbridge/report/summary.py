@@ -11,6 +11,8 @@ from lmmbridge.agreement.verdicts import ORDER, worst
 
 #: Verdicts that a reader wants to see one by one.
 OF_INTEREST = ("engine failed", "unexplained", "known divergence", "explained")
+#: What is decided on LOD curves; a difference is a number of phenotypes.
+DECISIONS = ("peaks", "LOD intervals", "Bayes intervals")
 #: The numbers in an engine's sentence that tell one case from another; single digits, as in hsq = 0, are words.
 NUMBER = re.compile(r"\d+\.\d+(?:e[-+]\d+)?|\de[-+]\d+|\d\d+|(?<=lower by )\d")
 
@@ -27,11 +29,18 @@ def by_family(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return families
 
 
-def matrix(results: dict[str, Any]) -> tuple[list[str], dict[str, list[float | None]]]:
-    """Quantities, and for each pair of engines the fewest digits of agreement in any case."""
+def is_scan(case: dict[str, Any]) -> bool:
+    """Whether a case is of LOD curves rather than of likelihoods."""
+    return case.get("scan") is not None
+
+
+def matrix(results: dict[str, Any], scans: bool = False) -> tuple[list[str], dict[str, list[float | None]]]:
+    """Quantities, and for each pair of engines the fewest digits of agreement in any case; of likelihoods, or of scans."""
     quantities: dict[str, None] = {}
     digits: dict[str, dict[str, float]] = {}
     for case in results["cases"]:
+        if is_scan(case) != scans:
+            continue
         for comparison in case["comparisons"]:
             if comparison["b"] is None or comparison["digits"] is None:
                 continue
@@ -62,10 +71,16 @@ def _row(case: dict[str, Any], comparison: dict[str, Any], verdict: str) -> dict
     if comparison["b"] is None:
         return row | {"engines": comparison["a"], "size": "", "excess": float("inf")}
     difference = comparison["difference"]
+    if comparison["quantity"] in DECISIONS and difference is not None:
+        return row | {"engines": f"{comparison['a']} and {comparison['b']}", "excess": float("inf"),
+                      "size": f"{difference:.0f} of {len(case['phenotypes'])} phenotypes differ, the first "
+                              f"{comparison['phenotype']}"}
     size = "no number" if difference is None else f"off by {difference:.3g} (tolerance {comparison['tolerance']:.2g})"
     if comparison.get("hsq_difference") is not None:
         size += f", hsq by {comparison['hsq_difference']:.3g}"
     at = f"{comparison['phenotype']} at hsq = {comparison['hsq']:.6g}: " if comparison["hsq"] is not None else ""
+    if comparison.get("position") is not None:
+        at = f"{comparison['phenotype']} at {comparison['position']}: "
     return row | {"engines": f"{comparison['a']} and {comparison['b']}", "size": at + size,
                   "excess": float("inf") if difference is None else difference / comparison["tolerance"]}
 
@@ -98,9 +113,11 @@ def divergences(results: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _example(case: dict[str, Any], comparison: dict[str, Any]) -> dict[str, Any]:
     """A record's worst phenotype: how far off, where, and each engine's ĥ."""
-    j = case["phenotypes"].index(comparison["phenotype"])
-    own = {name: case["estimates"][name]["translated"]["hsq"][j] for name in (comparison["a"], comparison["b"])}
-    return {"case": case["case"], "own_hsq": own} | {
+    own = {}
+    if comparison["quantity"] == "optimum":
+        j = case["phenotypes"].index(comparison["phenotype"])
+        own = {name: case["estimates"][name]["translated"]["hsq"][j] for name in (comparison["a"], comparison["b"])}
+    return {"case": case["case"], "own_hsq": own, "position": comparison.get("position")} | {
         key: comparison[key] for key in ("a", "b", "quantity", "phenotype", "difference", "tolerance", "hsq")}
 
 
@@ -177,10 +194,52 @@ def sources(results: dict[str, Any]) -> dict[str, list[str]]:
     return {source: list(problems) for source, problems in found.items()}
 
 
-def identical(results: dict[str, Any]) -> dict[tuple[str, str], float]:
-    """For each pair of engines the share of log likelihoods that are the same to the bit."""
+def scans(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """A row for each scan and pair of engines that scanned.
+
+    Returns
+    -------
+    list of dict
+        case, n, positions, phenotypes, engines (the pair), given and own (the largest |ΔLOD|; None where there is none),
+        peaks (found by each of the two), decisions (quantity → verdict → phenotypes), differ (quantity → phenotypes
+        whose decisions are not the same), verdict.
+    """
+    rows = []
+    for case in results["cases"]:
+        if not is_scan(case):
+            continue
+        pairs: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+        for comparison in case["comparisons"]:
+            if comparison["b"] is not None:
+                pairs.setdefault((comparison["a"], comparison["b"]), {})[comparison["quantity"]] = comparison
+        for pair, found in pairs.items():
+            lod = {name: found.get(f"LOD at {name} hsq", {}).get("difference") for name in ("given", "own")}
+            decided = {name: found[name]["counts"] for name in DECISIONS if name in found}
+            rows.append({"case": case["case"], "n": case["n"], "positions": case["scan"]["positions"],
+                         "phenotypes": len(case["phenotypes"]), "engines": pair, **lod,
+                         "peaks": [len(case["scan"]["peaks"].get(name, [])) for name in pair],
+                         "decisions": decided,
+                         "differ": {name: number for name, counts in decided.items()
+                                    if (number := sum(counts.values()) - counts.get("agree", 0))},
+                         "verdict": worst(verdict for one in found.values() for verdict in one["counts"])})
+    return rows
+
+
+def decisions(results: dict[str, Any]) -> dict[str, dict[str, Counter]]:
+    """For each pair of engines, by quantity, how many decisions got which verdict."""
+    found: dict[str, dict[str, Counter]] = {}
+    for row in scans(results):
+        for quantity, counts in row["decisions"].items():
+            found.setdefault(" – ".join(row["engines"]), {}).setdefault(quantity, Counter()).update(counts)
+    return found
+
+
+def identical(results: dict[str, Any], scans: bool = False) -> dict[tuple[str, str], float]:
+    """For each pair of engines the share of log likelihoods, or of LOD scores, that are the same to the bit."""
     totals: dict[tuple[str, str], list[int]] = {}
     for case in results["cases"]:
+        if is_scan(case) != scans:
+            continue
         for pair, (same, number) in case["identical"].items():
             total = totals.setdefault(tuple(pair.split(" = ")), [0, 0])
             total[0] += same

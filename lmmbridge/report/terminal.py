@@ -12,7 +12,7 @@ from rich.table import Table
 from lmmbridge.agreement.register import Divergence, Finding
 from lmmbridge.agreement.verdicts import FAILING, MEANING
 from lmmbridge.engines import ENGINES, Availability
-from lmmbridge.report.summary import by_family, disagreements, matrix
+from lmmbridge.report.summary import DECISIONS, by_family, decisions, disagreements, is_scan, matrix
 
 STYLE = {"agree": "green", "known divergence": "yellow", "explained": "yellow", "not comparable": "dim",
          "not available": "dim", "engine failed": "bold red", "unexplained": "bold red"}
@@ -42,6 +42,7 @@ def print_results(console: Console, results: dict[str, Any], out: Path) -> None:
     console.print(table)
 
     _print_digits(console, results)
+    _print_scans(console, results)
     found = disagreements(results)
     for verdict in (*FAILING, "known divergence"):
         rows = found.get(verdict, [])
@@ -52,7 +53,8 @@ def print_results(console: Console, results: dict[str, Any], out: Path) -> None:
                           highlight=False, markup=False, soft_wrap=True)
     for failure in results["failures"]:
         console.print(f"[bold red]failed[/]: {escape(failure)}", soft_wrap=True)
-    console.print(f"Report: {out / 'report.html'}  (also results.json, cases.csv); status {results['status']}",
+    files = "results.json, cases.csv" + (", peaks.csv" if any(map(is_scan, results["cases"])) else "")
+    console.print(f"Report: {out / 'report.html'}  (also {files}); status {results['status']}",
                   soft_wrap=True)
 
 
@@ -68,6 +70,25 @@ def _print_digits(console: Console, results: dict[str, Any]) -> None:
     table.columns[0].no_wrap = True
     for pair, digits in rows.items():
         table.add_row(pair.replace(" ", ""), *("–" if value is None else f"{value:.1f}" for value in digits))
+    console.print(table)
+
+
+def _print_scans(console: Console, results: dict[str, Any]) -> None:
+    """Digits of agreement of LOD scores, and how many decisions are the same, by pair of engines."""
+    quantities, rows = matrix(results, scans=True)
+    decided = decisions(results)
+    pairs = list(dict.fromkeys([*rows, *decided]))
+    if not pairs:
+        return
+    table = Table("engines", *(name.replace(" at", "\nat") for name in quantities),
+                  *(name.replace(" ", "\n") for name in DECISIONS), title_justify="left", padding=(0, 0),
+                  box=box.SIMPLE_HEAD, title="Scans: digits of agreement of LOD scores; decisions that are the same")
+    table.columns[0].no_wrap = True
+    for pair in pairs:
+        counts = [decided.get(pair, {}).get(name, {}) for name in DECISIONS]
+        table.add_row(pair.replace(" ", ""), *("–" if value is None else f"{value:.1f}"
+                                               for value in rows.get(pair, [None] * len(quantities))),
+                      *(f"{one.get('agree', 0):,}/{sum(one.values()):,}" if one else "–" for one in counts))
     console.print(table)
 
 
