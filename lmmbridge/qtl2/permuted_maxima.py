@@ -1,0 +1,288 @@
+r"""Maximum LOD scores of scans with permuted genotypes, for permutations that are given.
+
+Rows of the genotype probabilities change places; kinship, covariates, weights and phenotype stay, and so do hsq and
+the fit of the null model. With G the genotype columns of a position, D^½ the scale, B an orthonormal basis of the
+covariates and r the residuals (all rotated and scaled as in `lmmbridge.lmm`), the QTL lowers Q = r'r by
+
+    t'S⁻¹t      t = G'r      S = G'G − G'B B'G
+
+With kinship the rotation of the permuted genotypes is what takes the time; it is shared by all phenotypes. For a single
+phenotype D^−½U' is rotated on to be triangular, which leaves all products as they are and saves half the time.
+Without kinship G'r and G'B for many permutations are one matrix product, for it is the same to put r and B in the
+inverse order; so is G'G with the products of the columns of G, and without weights it does not change at all.
+
+Where S is too near to singular for that arithmetic, Q is found by QR decomposition, as in `scan1`.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from lmmbridge import lmm
+from lmmbridge.errors import InputError
+from lmmbridge.lmm.scan import residual_sums_of_squares
+from lmmbridge.parallel import run_over
+from lmmbridge.progress import Progress
+from lmmbridge.qtl2.alignment import Batch
+from lmmbridge.qtl2.scan1 import Scanner, Setup, genotype_columns
+
+#: Pivots of S below this, relative to G'G (the squared sine of a column and those before it), lose digits: use QR.
+WELL_CONDITIONED = 1e-4
+#: So do QTL that explain more than this part of the residual variation, all of it where no individual is left over.
+EXPLAINED = 0.999
+#: Numbers in the arrays of one piece of work: 8 MB of them, to stay in cache.
+BLOCK = 2**20
+#: Columns that a rotation should have, to be worth it.
+COLUMNS = 512
+#: Rows of a triangular matrix that are multiplied at a time.
+ROWS = 96
+#: Multiplications in a piece of work with kinship: a tenth of a second, after which Ctrl-C is heard.
+WORK = 1e9
+#: Permutations that are taken together without kinship.
+TOGETHER = 256
+
+
+def permuted_maxima(setup: Setup, permutations: np.ndarray, cores: int = 1,
+                    progress: Progress | None = None) -> pd.DataFrame:
+    """Maximum LOD scores over all positions, one row for each permutation.
+
+    Parameters
+    ----------
+    setup : Setup
+        Of N individuals.
+    permutations : ndarray of int, shape (n_perm, N)
+        Individual i gets the genotypes of individual permutations[., i].
+    cores : int, default 1
+    progress : Progress, optional
+        Counts positions × permutations × phenotypes.
+
+    Returns
+    -------
+    DataFrame, shape (n_perm, phenotypes)
+
+    Raises
+    ------
+    InputError
+        If there are no LOD scores for a phenotype: it has too few individuals, or no ĥ under the null model.
+    """
+    phenotypes = list(setup.aligned.pheno.columns)
+    maxima = pd.DataFrame(np.nan, range(len(permutations)), phenotypes)
+    batches, _ = setup.aligned.batches()
+    few = [name for name in phenotypes if not any(name in batch.phenotypes for batch in batches)]
+    if few:
+        n = setup.aligned.pheno[few[0]].notna().sum()
+        raise InputError(f"pheno '{few[0]}' has {n} individuals with all values, too few for the model; leave it out")
+    for batch in batches:
+        scanner = Scanner(setup, batch, progress)
+        for null in dict.fromkeys(setup.nulls.values()):
+            eigen, hsq, _ = scanner.null(null)
+            if hsq is not None and np.isnan(hsq).any():
+                without = batch.phenotypes[int(np.argmax(np.isnan(hsq)))]
+                raise InputError(f"pheno '{without}': the likelihood of the null model grows without bound as hsq goes "
+                                 "to 1, so that there is no hsq; leave it out")
+            scan = _PermutedScan(setup, batch, eigen, scanner.groups(null, eigen, hsq))
+            for chromosome in (name for name in setup.genoprobs if setup.nulls[name] == null):
+                found = scan.maxima(chromosome, permutations, cores, progress)
+                maxima[batch.phenotypes] = np.fmax(maxima[batch.phenotypes], found)
+    return maxima
+
+
+class _PermutedScan:
+    """Scans with permuted genotypes by one null model, for the m phenotypes of one batch, n of the N individuals."""
+
+    def __init__(self, setup: Setup, batch: Batch, eigen: lmm.Eigen | None, groups: list[tuple]):
+        self.genoprobs, self.groups = setup.genoprobs, groups
+        self.rows = pd.Index(setup.genoprobs.individuals).get_indexer(setup.aligned.pheno.index)
+        self.keep = setup.aligned.pheno.index.get_indexer(batch.ids)
+        self.n, self.m = batch.Y.shape
+        self.weights = np.ones(self.n) if batch.weights is None else batch.weights
+        #: What the genotype columns are multiplied by: 1, and the covariates that interact with the QTL.
+        self.factors = np.ones((self.n, 1)) if batch.intcovar is None else np.column_stack(
+            [np.ones(self.n), batch.intcovar.to_numpy()])
+        #: Whether G'G is the same in all permutations.
+        self.same_gram = len(self.rows) == self.n and batch.weights is None and batch.intcovar is None
+        if eigen is None:
+            self.rotation = None
+            return
+        self.rotation = eigen.vectors.T * np.sqrt(self.weights)
+        #: What G'B and G'r are found from: [B r] of each phenotype.
+        self.vectors = [np.hstack([basis, residuals]) for _, _, basis, residuals, _ in groups]
+        if self.m == 1:
+            Q, self.triangular = np.linalg.qr(self.rotation / groups[0][1][:, None])
+            self.vectors = [Q.T @ self.vectors[0]]
+
+    def maxima(self, chromosome: str, permutations: np.ndarray, cores: int, progress: Progress | None) -> np.ndarray:
+        """Maximum LOD scores on a chromosome, (n_perm, m); in pieces, blocks of positions × some permutations."""
+        columns = genotype_columns(self.genoprobs, chromosome)
+        positions, n_perm = self.genoprobs[chromosome].sizes["position"], len(permutations)
+        k = max(len(columns) * self.factors.shape[1], 1)
+        if self.rotation is not None:
+            block = min(positions, max(1, BLOCK // (self.n * k), COLUMNS // k))
+            together = max(1, int(WORK / (self.n**2 * k * block)))
+            scan = self._with_kinship
+        else:
+            vectors = self.m + self.groups[0][2].shape[1]
+            together = max(1, min(TOGETHER, n_perm, BLOCK // (len(self.rows) * vectors)))
+            block = max(1, BLOCK // (together * k * max(k, vectors)))
+            scan = self._without_kinship
+        pieces = [(slice(first, min(first + block, positions)), slice(one, min(one + together, n_perm)))
+                  for first, one in product(range(0, positions, block), range(0, n_perm, together))]
+
+        def smallest_of(piece: tuple[slice, slice]) -> np.ndarray:
+            return scan(self._genotypes(chromosome, columns, piece[0]), permutations[piece[1]])
+
+        smallest = np.full((n_perm, self.m), np.inf)
+        for (where, which), rss in zip(pieces, run_over(smallest_of, pieces, cores)):
+            smallest[which] = np.minimum(smallest[which], rss)
+            if progress is not None:
+                progress.advance((where.stop - where.start) * (which.stop - which.start) * self.m)
+        null_rss = np.concatenate([group[4] for group in self.groups])
+        with np.errstate(divide="ignore"):
+            lod = 0.5 * self.n * np.log10(null_rss / smallest)
+        return np.where(np.isinf(smallest), np.nan, lod)
+
+    def _genotypes(self, chromosome: str, columns: np.ndarray, positions: slice) -> np.ndarray:
+        """Genotype columns of a block of b positions, (N, b, k₀), a copy."""
+        block = self.genoprobs[chromosome].values.T[positions][:, columns][:, :, self.rows]
+        return np.ascontiguousarray(np.moveaxis(block, 2, 0))
+
+    def _permuted(self, G: np.ndarray, permutation: np.ndarray) -> np.ndarray:
+        """Genotype columns as they enter the model, (n, b, k), interactions last."""
+        G = G[permutation[self.keep]]
+        if self.factors.shape[1] == 1:
+            return G
+        return np.concatenate([factor[:, None, None] * G for factor in self.factors.T], axis=2)
+
+    def _with_kinship(self, G: np.ndarray, permutations: np.ndarray) -> np.ndarray:
+        """Smallest Q over the positions, (P, m)."""
+        smallest = np.empty((len(permutations), self.m))
+        for i, permutation in enumerate(permutations):
+            permuted = self._permuted(G, permutation)
+            shape = permuted.shape
+            flat = permuted.reshape(self.n, -1)
+            rotated = None if self.m == 1 else self.rotation @ flat
+            for (columns, root, basis, residuals, _), vectors in zip(self.groups, self.vectors):
+                scaled = self._times_triangular(flat) if self.m == 1 else rotated / root[:, None]
+                products = (vectors.T @ scaled).reshape(-1, *shape[1:], 1).transpose(2, 1, 3, 0)
+                gram = _gram(scaled.reshape(shape))
+
+                def exact(where: np.ndarray, _: int) -> np.ndarray:
+                    columns_there = np.tensordot(self.rotation, permuted[:, where], axes=1)
+                    return _by_qr(root, basis, residuals, np.moveaxis(columns_there, 1, 0))
+
+                smallest[i, columns] = _smallest_rss(gram, products[..., :-1], products[..., -1:], residuals, exact)
+        return smallest
+
+    def _times_triangular(self, flat: np.ndarray) -> np.ndarray:
+        result = np.empty_like(flat)
+        for row in range(0, self.n, ROWS):
+            np.matmul(self.triangular[row:row + ROWS, row:], flat[row:], out=result[row:row + ROWS])
+        return result
+
+    def _without_kinship(self, G: np.ndarray, permutations: np.ndarray) -> np.ndarray:
+        """Smallest Q over the positions, (P, m)."""
+        _, root, basis, residuals, _ = self.groups[0]
+        N, b, k0 = G.shape
+        inverse = np.argsort(permutations, axis=1).T
+        weight = np.sqrt(self.weights)[:, None]
+        p, P = basis.shape[1], len(permutations)
+
+        def moved(values: np.ndarray) -> np.ndarray:
+            """In the inverse order of each permutation, 0 for the individuals left out: (N, P·columns)."""
+            full = np.zeros((N, values.shape[1]))
+            full[self.keep] = values
+            return full[inverse].reshape(N, -1)
+
+        columns = G.reshape(N, -1).T
+        vectors = np.hstack([basis, residuals])
+        products = [(columns @ moved(factor[:, None] * weight * vectors)).reshape(b, k0, P, -1)
+                    for factor in self.factors.T]
+        products = np.moveaxis(np.concatenate(products, axis=1), 1, 0)
+        with_basis, with_residuals = products[..., :p], products[..., p:]
+        if self.same_gram:
+            gram = _gram(G)
+            if p == 1:
+                with_basis = with_basis[:, :, :1]       # of the constant, which no permutation changes
+        else:
+            gram = self._weighted_gram(G, moved)
+
+        def exact(where: np.ndarray, i: int) -> np.ndarray:
+            permuted = weight[:, :, None] * self._permuted(G[:, where], permutations[i])
+            return _by_qr(root, basis, residuals, np.moveaxis(permuted, 1, 0))
+
+        return _smallest_rss(gram, with_basis, with_residuals, residuals, exact)
+
+    def _weighted_gram(self, G: np.ndarray, moved: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """G'WG of each permutation, (k, k, b, P), from the products of columns of G."""
+        N, b, k0 = G.shape
+        upper = np.triu_indices(k0)
+        products = (G[:, :, upper[0]] * G[:, :, upper[1]]).reshape(N, -1).T
+        rows = []
+        for one in self.factors.T:
+            row = []
+            for other in self.factors.T:
+                values = (products @ moved((self.weights * one * other)[:, None])).reshape(b, len(upper[0]), -1)
+                square = np.empty((k0, k0, b, values.shape[2]))
+                square[upper] = np.moveaxis(values, 1, 0)
+                square[upper[::-1]] = square[upper]
+                row.append(square)
+            rows.append(np.concatenate(row, axis=1))
+        return np.concatenate(rows, axis=0)
+
+
+def _gram(G: np.ndarray) -> np.ndarray:
+    """G'G of each of b positions, (k, k, b, 1), from (n, b, k)."""
+    by_position = np.moveaxis(G, 1, 0)
+    return np.moveaxis(np.swapaxes(by_position, 1, 2) @ by_position, 0, 2)[..., None]
+
+
+def _smallest_rss(gram: np.ndarray, with_basis: np.ndarray, with_residuals: np.ndarray, residuals: np.ndarray,
+                  exact: Callable[[np.ndarray, int], np.ndarray]) -> np.ndarray:
+    """The smallest Q over b positions, (P, m); inf where the model leaves no individual over.
+
+    Parameters
+    ----------
+    gram : ndarray, shape (k, k, b, P or 1)
+        G'G.
+    with_basis : ndarray, shape (k, b, P or 1, p)
+        G'B.
+    with_residuals : ndarray, shape (k, b, P, m)
+        G'r.
+    residuals : ndarray, shape (n, m)
+        r.
+    exact : callable
+        exact(positions, i): smallest Q over these positions in permutation i, (m,), by QR decomposition.
+    """
+    k, b, P, m = with_residuals.shape
+    rss = np.sum(residuals**2, axis=0)
+    lengths = np.array([gram[i, i] for i in range(k)])
+    S = gram - sum(with_basis[:, None, ..., j] * with_basis[None, ..., j] for j in range(with_basis.shape[-1]))
+    t = np.array(with_residuals)
+    gain = np.zeros((b, P, m))
+    well = np.ones((b, P), dtype=bool)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        for i in range(k):      # elimination, all positions and permutations at once
+            well &= S[i, i] > WELL_CONDITIONED * lengths[i]
+            gain += t[i] ** 2 / S[i, i, ..., None]
+            multiples = S[i + 1:, i] / S[i, i]
+            t[i + 1:] -= multiples[..., None] * t[i]
+            S[i + 1:, i + 1:] -= multiples[:, None] * S[i, i + 1:]
+        well &= np.all(gain <= EXPLAINED * rss, axis=2)
+    smallest = np.min(rss - gain, axis=0, initial=np.inf, where=well[..., None])
+    for i in np.flatnonzero(~well.all(axis=0)):
+        smallest[i] = np.minimum(smallest[i], exact(np.flatnonzero(~well[:, i]), i))
+    return smallest
+
+
+def _by_qr(root: np.ndarray, basis: np.ndarray, residuals: np.ndarray, G: np.ndarray) -> np.ndarray:
+    """The smallest Q over the positions of G, (b, n, k); inf where the model leaves no individual over."""
+    smallest = np.full(residuals.shape[1], np.inf)
+    size = max(1, BLOCK // residuals.size)
+    for first in range(0, len(G), size):
+        rss, rank = residual_sums_of_squares(root, basis, residuals, G[first:first + size])
+        over = basis.shape[1] + rank < len(residuals)
+        smallest = np.minimum(smallest, np.min(rss, axis=0, initial=np.inf, where=over[:, None]))
+    return smallest
