@@ -59,7 +59,7 @@ scan1                       `scan1`                     model="binary" is refuse
                                                         genotype columns that depend on the covariates count for
                                                         nothing (R/qtl2 keeps their rounding noise)
 scan1max                    `scan1max`                  as scan1
-scan1perm                   `scan1perm`                 the same scheme with numpy's random numbers (``seed``);
+scan1perm                   `scan1perm`                 the same scheme with numpy's random numbers (``rng``);  
                                                         scan_func and model="binary" are not there; an interaction is
                                                         weighted once (R/qtl2 weights it twice)
 summary_scan1perm           `summary_scan1perm`         nothing: equal

@@ -33,12 +33,12 @@ def some(names: Iterable, most: int = 5) -> str:
     return ", ".join(f"'{name}'" for name in names[:most]) + (", …" if len(names) > most else "")
 
 
-def check_cross2(cross: Cross2) -> tuple[str, ...]:
+def check_cross2(cross2: Cross2) -> tuple[str, ...]:
     """Find what does not fit in a cross, as R/qtl2's `check_cross2`.
 
     Parameters
     ----------
-    cross : Cross2
+    cross2 : Cross2
 
     Returns
     -------
@@ -57,8 +57,8 @@ def check_cross2(cross: Cross2) -> tuple[str, ...]:
     >>> check_cross2(read_cross2(extdata("iron.zip")))
     ()
     """
-    return (*_maps(cross), *_x_chromosome(cross), *_cross_info(cross), *_tables(cross), *_founders(cross),
-            *_genotypes(cross))
+    return (*_maps(cross2), *_x_chromosome(cross2), *_cross_info(cross2), *_tables(cross2), *_founders(cross2),
+            *_genotypes(cross2))
 
 
 def _maps(cross: Cross2) -> Iterator[str]:

@@ -159,6 +159,7 @@ def mat2strata(mat: pd.DataFrame | pd.Series) -> pd.Series:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> mat2strata(pd.DataFrame({"sex": [0, 1, 1], "direction": [0.5, 0, 0]}, ["a", "b", "c"])).to_dict()
     {'a': '0|0.5', 'b': '1|0', 'c': '1|0'}
     """

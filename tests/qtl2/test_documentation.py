@@ -1,0 +1,52 @@
+"""The package's table and the examples of its functions are true."""
+import doctest
+import inspect
+import re
+
+import numpy as np
+import pytest
+
+import lmmbridge.qtl2 as package
+
+ROWS = re.findall(r"^(\(none\)|[A-Za-z0-9_]+) {2,}`(\w+)` +(\S.*)$", package.__doc__, flags=re.MULTILINE)
+FUNCTIONS = [name for name in package.__all__ if inspect.isfunction(getattr(package, name))]
+#: Functions of our own, told in the paragraph on files.
+OWN = {"extdata", "from_r", "read_genoprobs", "read_kinship", "to_r", "write_genoprobs", "write_kinship"}
+
+
+def test_the_table_has_every_function_and_no_other():
+    assert {python for _, python, _ in ROWS} == set(FUNCTIONS) - OWN
+    assert all(name in package.__doc__ for name in OWN)
+
+
+def test_the_left_column_is_exported_by_qtl2_and_names_are_the_same(r):
+    exported = set(r.eval('getNamespaceExports("qtl2")').value)
+    for theirs, ours, _ in ROWS:
+        assert theirs == "(none)" or (theirs in exported and theirs == ours)
+
+
+@pytest.mark.parametrize("name", [python for theirs, python, _ in ROWS if theirs != "(none)"])
+def test_arguments_are_in_the_order_of_qtl2(r, name):
+    """Arguments that both have stand in one order; what we have beside them comes after, or by name alone."""
+    theirs = np.atleast_1d(r.eval(f"names(formals(qtl2::{name}))").value)
+    parameters = inspect.signature(getattr(package, name)).parameters.values()
+    ours = [one.name for one in parameters if one.kind is not one.KEYWORD_ONLY]
+    theirs = [argument.replace(".", "_") for argument in theirs]
+    assert ours == [argument for argument in theirs if argument in ours]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_examples_run(r, name):
+    """With what `from lmmbridge.qtl2 import *` brings, and nothing else."""
+    function = getattr(package, name)
+    names = {public: getattr(package, public) for public in package.__all__}
+    tests = doctest.DocTestFinder(recurse=False).find(function, name, globs=names)
+    assert name in OWN or any(one.examples for one in tests), f"{name} has no example"
+    for one in tests:
+        found = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE).run(one)
+        assert found.failed == 0
+
+
+def test_the_example_of_the_package_runs(r):
+    found = doctest.testmod(package, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert found.attempted > 3 and found.failed == 0
