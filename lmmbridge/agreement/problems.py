@@ -10,6 +10,7 @@ import pandas as pd
 from lmmbridge.engines.r_engines import shared_session
 from lmmbridge.errors import InputError
 from lmmbridge.inputs import Data, check_eigenvalues, prepare
+from lmmbridge.kinship_files import read_kinship_file
 from lmmbridge.qtl2.scan_data import ScanData
 from lmmbridge.rlink import RError, RUnavailable
 from lmmbridge.tables import read_csv
@@ -70,8 +71,9 @@ def cross_problems(cross: str) -> list[Problem]:
 
 
 def own_problems(pheno: Path, kinship: Path, covar: Path | None, weights: Path | None) -> list[Problem]:
-    """The user's own data, CSV files with the ID in column one."""
-    frames = [None if path is None else read_csv(path) for path in (pheno, kinship, covar, weights)]
+    """The user's own data: CSV files with the ID in column one; kinship also as other programs write it."""
+    readers = ((pheno, read_csv), (kinship, read_kinship_file), (covar, read_csv), (weights, read_csv))
+    frames = [None if path is None else read(path) for path, read in readers]
     names = ", ".join(str(path.name) for path in (pheno, kinship, covar, weights) if path is not None)
     problems = _named("own", f"files {names}", prepare(*frames))
     return [replace(problem, data=_positive_semidefinite(problem.data)) for problem in problems]

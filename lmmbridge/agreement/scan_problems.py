@@ -9,10 +9,9 @@ import pandas as pd
 from lmmbridge.agreement.problems import Problem
 from lmmbridge.qtl2.cross2 import Cross2, read_cross2
 from lmmbridge.qtl2.kinship import calc_kinship
-from lmmbridge.qtl2.r_objects import from_r, to_r
 from lmmbridge.qtl2.scan_data import ScanData
 from lmmbridge.qtl2.through_r import calc_genoprob, genoprob_to_alleleprob
-from lmmbridge.rlink import shared_session
+from lmmbridge.qtl2.x_covar import get_x_covar
 
 #: Genotyping error probability of the genotype probabilities.
 ERROR_PROB = 0.002
@@ -43,11 +42,10 @@ def scan_problems(name: str, file: Path) -> list[Problem]:
     rng = np.random.default_rng(SEED)
     covariates, made = _covariates(cross, ids, rng)
     weights = pd.Series(np.exp(rng.normal(scale=0.5, size=len(ids))), ids)
-    X_covariates = shared_session().call("qtl2::get_x_covar", to_r(cross)).value
     kinships = {"none": None, "overall": calc_kinship(probs)}
     if len(probs) > 1:
         kinships["loco"] = calc_kinship(probs, "loco")
-    designs = {"intercept": {}, "covariates": {"addcovar": covariates, "Xcovar": None if X_covariates is None else from_r(X_covariates)},
+    designs = {"intercept": {}, "covariates": {"addcovar": covariates, "Xcovar": get_x_covar(cross)},
                "interaction": {"addcovar": covariates, "intcovar": covariates.iloc[:, [0]], "weights": weights}}
     source = (f"{file.name}, {kind} probabilities at the markers with error_prob {ERROR_PROB:g}{made}, weights made "
               f"(seed {SEED})")

@@ -60,7 +60,7 @@ def likelihood_curves(results: dict[str, Any]) -> str:
         figure.legend(handles=handles, loc="upper center", ncol=len(handles))
         figure.tight_layout(rect=(0.0, 0.0, 1.0, 1.0 - 0.3 / figure.get_figheight()), h_pad=1.2, w_pad=0.8)
         return inline_svg(figure, "curves", "Log likelihood over hsq by every engine, with the estimates of hsq, for "
-                    + ", ".join(case["case"] for case in cases))
+                          + ", ".join(case["case"] for case in cases))
 
 
 def chosen_cases(results: dict[str, Any]) -> list[dict[str, Any]]:
@@ -93,7 +93,10 @@ def _curves(case: dict[str, Any]) -> dict[str, np.ndarray]:
 
 def _curve_rank(case: dict[str, Any]) -> int:
     """How bad the verdict of the phenotype that is drawn is; 0 where it agrees or is merely not comparable."""
-    verdict = worst(estimates["verdict"][0] for estimates in case["estimates"].values())
+    return _badness(worst(estimates["verdict"][0] for estimates in case["estimates"].values()))
+
+
+def _badness(verdict: str) -> int:
     return 0 if verdict in ("agree", "not comparable", "not available") else ORDER[verdict]
 
 
@@ -138,8 +141,8 @@ def lod_curves(results: dict[str, Any]) -> str:
     height = 2.5 * len(cases) + 0.5
     with settings("lod-curves"):
         figure = Figure(figsize=(10.4, height))
-        outer = figure.add_gridspec(len(cases), 1, left=0.075, right=0.99, bottom=0.45 / height, top=1.0 - 0.55 / height,
-                                    hspace=0.32)
+        outer = figure.add_gridspec(len(cases), 1, left=0.075, right=0.99, bottom=0.45 / height,
+                                    top=1.0 - 0.55 / height, hspace=0.32)
         for cell, case in zip(outer, cases):
             inner = cell.subgridspec(2, 1, height_ratios=(2.6, 1.0), hspace=0.12)
             above, below = (figure.add_subplot(one) for one in inner)
@@ -155,8 +158,7 @@ def lod_curves(results: dict[str, Any]) -> str:
 def chosen_scans(results: dict[str, Any]) -> list[dict[str, Any]]:
     """Up to SCANS scans by two engines or more: the worst verdicts first, then kinds of scan, families in turn."""
     cases = [case for case in results["cases"] if is_scan(case) and len(case["scan"]["curve"]["lod"]) > 1]
-    badness = {id(case): 0 if case["verdict"] in ("agree", "not comparable", "not available") else ORDER[case["verdict"]]
-               for case in cases}
+    badness = {id(case): _badness(case["verdict"]) for case in cases}
     taken: Counter = Counter()
     chosen: list[dict[str, Any]] = []
     while cases and len(chosen) < SCANS:
@@ -224,7 +226,7 @@ def differences(results: dict[str, Any], scans: bool = False) -> str:
         figure.legend(handles=handles, loc="upper center", ncol=len(handles))
         figure.tight_layout(rect=(0.0, 0.0, 1.0, 1.0 - 0.3 / figure.get_figheight()), h_pad=1.0, w_pad=1.0)
         return inline_svg(figure, name, "Dot plots of scaled differences by pair of engines, a panel each for "
-                    + ", ".join(panels))
+                          + ", ".join(panels))
 
 
 def _strips(results: dict[str, Any], scans: bool) -> dict[str, list[dict[str, Any]]]:
@@ -241,8 +243,8 @@ def _strips(results: dict[str, Any], scans: bool) -> dict[str, list[dict[str, An
                 row | {"difference": one["difference"], "tolerance": one["tolerance"]})
             if "hsq_difference" in one:
                 found.setdefault("hsq", []).append(row | {"difference": one["hsq_difference"], "tolerance": None})
-    order = ("LOD at given hsq", "LOD at own hsq", "loglik at fixed hsq", "reported loglik", "sigmasq at fixed hsq", "reported sigmasq", "beta at fixed hsq",
-             "reported beta", "optimum", "hsq")
+    order = ("LOD at given hsq", "LOD at own hsq", "loglik at fixed hsq", "reported loglik", "sigmasq at fixed hsq",
+             "reported sigmasq", "beta at fixed hsq", "reported beta", "optimum", "hsq")
     return {name: found[name] for name in sorted(found, key=lambda name: order.index(name) if name in order else 99)}
 
 

@@ -18,7 +18,8 @@ MOST_EXAMPLES = 10
 WRONG = {"unexplained": "unexplained", "engine failed": "without an answer because an engine failed"}
 #: How differences are scaled, by the first word of the quantity at fixed hsq.
 SCALES = {"loglik": "|a − b| / (1 + |b|)", "sigmasq": "|a − b| / |b|",
-          "beta": "‖a − b‖ / max(‖a‖, ‖b‖) for columns of X scaled to length 1, with a floor for coefficients near zero",
+          "beta": "‖a − b‖ / max(‖a‖, ‖b‖) for columns of X scaled to length 1, with a floor for coefficients near "
+                  "zero",
           "optimum": "dense log likelihood lost by one ĥ against the other, in natural logarithms",
           "LOD": "|a − b|, the largest of all positions",
           "peaks, intervals": "number of phenotypes for which the two do not give the same chromosomes and positions"}

@@ -35,7 +35,7 @@ def is_scan(case: dict[str, Any]) -> bool:
 
 
 def matrix(results: dict[str, Any], scans: bool = False) -> tuple[list[str], dict[str, list[float | None]]]:
-    """Quantities, and for each pair of engines the fewest digits of agreement in any case; of likelihoods, or of scans."""
+    """Quantities of likelihoods, or of scans; for each pair of engines the fewest digits of agreement in any case."""
     quantities: dict[str, None] = {}
     digits: dict[str, dict[str, float]] = {}
     for case in results["cases"]:
@@ -200,9 +200,9 @@ def scans(results: dict[str, Any]) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        case, n, positions, phenotypes, engines (the pair), given and own (the largest |ΔLOD|; None where there is none),
-        peaks (found by each of the two), decisions (quantity → verdict → phenotypes), differ (quantity → phenotypes
-        whose decisions are not the same), verdict.
+        case, n, positions, phenotypes, engines (the pair), given and own (the largest |ΔLOD|; None where there is
+        none), peaks (found by each of the two), decisions (quantity → verdict → phenotypes), differ (quantity →
+        phenotypes whose decisions are not the same), verdict.
     """
     rows = []
     for case in results["cases"]:

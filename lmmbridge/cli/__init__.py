@@ -1,0 +1,57 @@
+"""The command line: `lmmbridge validate`, `herit`, `scan`, `peaks`, `doctor`, `divergences`."""
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+
+import click
+
+from lmmbridge import InputError, __version__
+from lmmbridge.cli.herit import herit
+from lmmbridge.cli.inventory import divergences, doctor
+from lmmbridge.cli.peaks import peaks
+from lmmbridge.cli.scan import scan
+from lmmbridge.cli.validate import validate
+from lmmbridge.rlink.errors import RLinkError
+
+#: What is left of a command that Ctrl-C ends.
+LEFT = {"validate": "what is finished is kept, the same command goes on from there"}
+
+
+class Group(click.Group):
+    """Commands whose bad input ends with one sentence and status 2."""
+
+    def invoke(self, context: click.Context):
+        try:
+            return super().invoke(context)
+        except (InputError, RLinkError) as error:
+            click.echo(f"lmmbridge: {error}", err=True)
+            context.exit(2)
+        except KeyboardInterrupt:
+            left = LEFT.get(context.invoked_subcommand, "nothing was written")
+            click.echo(f"lmmbridge: interrupted; {left}", err=True)
+            os._exit(130)     # workers and R end when this process does; nothing waits for what they are at
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="lmmbridge")
+def main() -> None:
+    """Do several implementations of the same linear mixed model agree, and where they do not, why?"""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")     # a terminal without σ or ĥ shows ? for it
+    warnings.showwarning = _say(warnings.showwarning)
+
+
+def _say(otherwise):
+    """Warnings that are meant for users as a line each; others as before."""
+    def show(message, category, *where):
+        if issubclass(category, UserWarning):
+            click.echo(f"warning: {message}", err=True)
+        else:
+            otherwise(message, category, *where)
+    return show
+
+
+for command in (validate, herit, scan, peaks, doctor, divergences):
+    main.add_command(command)

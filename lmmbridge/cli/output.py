@@ -1,0 +1,65 @@
+"""Files and folders that are there whole or not at all."""
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lmmbridge import InputError
+
+#: Formats of figures.
+FORMATS = ("svg", "png", "pdf")
+
+
+def check_new_file(path: Path, option: str) -> None:
+    """Refuse a file that exists, or whose folder does not."""
+    if path.exists():
+        raise InputError(f"{option}: {path} exists; name another file, or remove it first")
+    if not path.parent.is_dir():
+        raise InputError(f"{option}: there is no folder {path.parent}; make it, or name another file")
+
+
+def write_file(path: Path, content: bytes, option: str) -> None:
+    """Write a file that is there whole or not at all."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as part:
+            part.write(content)
+        os.chmod(part.name, 0o644)
+        os.replace(part.name, path)
+    except OSError as error:
+        raise InputError(f"{option}: {path} cannot be written ({error.strerror})") from None
+
+
+def check_new_folder(path: Path) -> None:
+    """Refuse a folder in which there is something, and one that cannot be made."""
+    try:
+        if path.exists() and any(path.iterdir()):
+            raise InputError(f"--out: {path} is not empty; name an empty or a new folder")
+    except NotADirectoryError:
+        raise InputError(f"--out: {path} is a file; name an empty or a new folder") from None
+    except OSError as error:
+        raise InputError(f"--out: {path} cannot be read ({error.strerror}); name another folder") from None
+    there = next(parent for parent in path.absolute().parents if parent.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise InputError(f"--out: {path} cannot be made in {there}; name another folder")
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder to write into, which becomes `path` when all is written, and is removed when anything goes wrong."""
+    try:
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(dir=path.absolute().parent, prefix=f".{path.name}.", suffix=".part"))
+    except OSError as error:
+        raise InputError(f"--out: {path} cannot be written ({error.strerror})") from None
+    try:
+        yield part
+        os.chmod(part, 0o755)
+        os.rename(part, path)
+    except OSError as error:
+        raise InputError(f"--out: {path} cannot be written ({error.strerror})") from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

@@ -1,0 +1,119 @@
+"""`lmmbridge validate`: engines on problems, compared."""
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from threadpoolctl import threadpool_limits
+
+from lmmbridge import InputError
+from lmmbridge.cli.options import FILE, names_in, say
+
+
+@click.command(epilog="Example: lmmbridge validate --out report --engines python,qtl2 --problems 'iron/loco*/*'")
+@click.option("--out", required=True, type=FILE, help="Folder for the results; an unfinished run in it goes on.")
+@click.option("--engines", default=None, help="Engines, separated by commas. Default: all that are here.")
+@click.option("--problems", default=None, help="Families (iron, grav2, simulated) or patterns of names, separated by "
+              "commas. Default: all.")
+@click.option("--pheno", type=FILE, help="Your own phenotypes: CSV, ID in column one. Goes with --kinship.")
+@click.option("--kinship", type=FILE, help="Your own kinship matrix: CSV with the IDs in column one and row one, "
+              "or a .nc, GRM, .rel or GEMMA file.")
+@click.option("--covar", type=FILE, help="Your own covariates: CSV, ID in column one.")
+@click.option("--weights", type=FILE, help="Your own weights (1/variance): CSV, ID in column one.")
+@click.option("--cross", type=FILE, help="Scans of your own cross: R/qtl2 control file or zip bundle.")
+def validate(out, engines, problems, pheno, kinship, covar, weights, cross) -> None:
+    """Run engines on problems, compare their answers, and write a report.
+
+    DIR gets report.html, results.json, cases.csv and, where there are scans, peaks.csv. The status is 0 when nothing is
+    unexplained and no engine failed, 1 otherwise, 2 for bad input.
+    """
+    from lmmbridge.agreement.problems import ProblemsUnavailable, own_problems
+    from lmmbridge.agreement.run import Run, availability
+    from lmmbridge.agreement.selection import select, select_scans
+    from lmmbridge.engines import ENGINES
+    from lmmbridge.kinship_files import read_kinship_file
+    from lmmbridge.lint import lines, lint
+    from lmmbridge.report import html, terminal
+    from lmmbridge.tables import read_csv
+
+    console = Console(stderr=True)
+    # One BLAS thread in each process: small matrices gain nothing from more, and a run can be repeated to the bit.
+    threads = os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    threadpool_limits(int(threads))
+    own = [value for value in (pheno, kinship, covar, weights) if value is not None]
+    if own and (pheno is None or kinship is None):
+        raise InputError("your own data need both --pheno and --kinship")
+    if own and problems is not None:
+        raise InputError("--problems chooses among the built-in problems; leave it out with --pheno and --kinship")
+    if cross is not None and own:
+        raise InputError("--cross brings its own data; leave out --pheno, --kinship, --covar and --weights")
+    names = names_in(engines) if engines is not None else list(ENGINES)
+    available = availability(names)
+    for name, found in available.items():
+        if engines is not None and found.version is None:
+            raise InputError(f"--engines: {name} is not here: {found.remedy}")
+    unavailable, chosen = {}, []
+    if cross is not None:
+        with console.status("reading the cross"):
+            chosen = select_scans(cross, names_in(problems) if problems is not None else ["*"])
+    elif own:
+        chosen = own_problems(pheno, kinship, covar, weights)
+    else:
+        with console.status("reading the problems"):
+            for family, found in select(names_in(problems) if problems is not None else ["*"]):
+                if isinstance(found, ProblemsUnavailable):
+                    unavailable[family] = found
+                else:
+                    chosen += found
+    run = Run(out, available, chosen, unavailable, "lmmbridge " + shlex.join(sys.argv[1:]))
+    for problem in chosen:
+        for note in problem.data.notes:
+            console.print(f"{problem.name}: {note}", highlight=False, markup=False, soft_wrap=True)
+    if own:
+        # What prepare says or mends itself is in the notes above.
+        found = lint(read_kinship_file(kinship), read_csv(pheno), None if covar is None else read_csv(covar))
+        say(lines(finding for finding in found if finding.what not in ("ids", "eigenvalues")), "")
+    terminal.print_engines(console, available)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("cases", total=len(run.cases), completed=run.finished())
+        results = _in_processes(lambda pool: run.execute(
+            pool, lambda name: progress.update(task, advance=1, description=name)))
+    html.write(results, out / "report.html")
+    terminal.print_results(Console(), results, out)
+    sys.exit(results["status"])
+
+
+def _in_processes(work: Callable[[ProcessPoolExecutor], dict]) -> dict:
+    """Work with a process per core, each with its own R; none of them outlives this one, or Ctrl-C."""
+    # After Ctrl-C the tracker of semaphores would warn of what this process left to it.
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")
+    pool = ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn"), initializer=_worker)
+    # The workers are started while Ctrl-C is ignored, which they inherit: it is the parent's from their first moment.
+    ours = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for _ in range(os.cpu_count()):
+        pool.submit(os.getpid)
+    signal.signal(signal.SIGINT, ours)
+    try:
+        return work(pool)
+    except BrokenProcessPool:
+        raise click.ClickException("a worker process was killed (perhaps for lack of memory); what is finished is "
+                                   "kept, the same command goes on from there") from None
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _worker() -> None:
+    """In a worker: end with the parent, however it goes (the worker's R follows)."""
+    parent = multiprocessing.parent_process()
+    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
