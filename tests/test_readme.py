@@ -1,5 +1,6 @@
 """What the README tells people to run, runs."""
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from lmmbridge.agreement.verdicts import MEANING
 from lmmbridge.engines import ENGINES
+from lmmbridge.qtl2.extdata import extdata
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -30,6 +32,8 @@ def folder(tmp_path):
     pd.DataFrame(G @ G.T / 90, ids, ids).to_csv(tmp_path / "kinship.csv")
     pd.DataFrame(rng.normal(size=(40, 2)), ids, ["weight", "length"]).to_csv(tmp_path / "pheno.csv")
     pd.DataFrame({"sex": np.arange(40) % 2}, ids).to_csv(tmp_path / "covar.csv")
+    if ENGINES["qtl2"].availability().version is not None:
+        shutil.copy(extdata("iron.zip"), tmp_path)
     return tmp_path
 
 
@@ -41,8 +45,11 @@ def test_make_targets_exist(command):
 
 @pytest.mark.parametrize("command", [line for line in COMMANDS if line.startswith("lmmbridge")])
 def test_lmmbridge_commands(command, folder):
-    if "qtl2" in command and ENGINES["qtl2"].availability().version is None:
+    if ("qtl2" in command or "iron" in command) and ENGINES["qtl2"].availability().version is None:
         pytest.skip(f"engine qtl2 is not available: {ENGINES['qtl2'].availability().remedy}")
+    if command.startswith("lmmbridge peaks"):     # of the scan that the line before makes
+        scan = next(line for line in COMMANDS if line.startswith("lmmbridge scan"))
+        subprocess.run(f"{sys.executable} -m {scan}", shell=True, cwd=folder, check=True, capture_output=True)
     done = subprocess.run(f"{sys.executable} -m {command}", shell=True, cwd=folder, capture_output=True, text=True,
                           timeout=600)
     assert done.returncode == 0, done.stderr + done.stdout
