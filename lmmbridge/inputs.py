@@ -206,13 +206,14 @@ def _first_text(frame: pd.DataFrame) -> str:
     return f"column '{frame.columns[0]}' does not hold numbers"
 
 
-def symmetric(K: np.ndarray, ids: list[str]) -> np.ndarray:
+def symmetric(K: np.ndarray, ids: list[str], name: str = "kinship") -> np.ndarray:
+    """K, made exactly symmetric where it is so to rounding."""
     if np.array_equal(K, K.T):
         return K
     gap = np.abs(K - K.T)
     if gap.max() > ASYMMETRY * np.abs(K).max():
         i, j = np.unravel_index(int(np.argmax(gap)), gap.shape)
-        raise InputError(f"kinship is not symmetric: {K[i, j]:g} for ('{ids[i]}', '{ids[j]}') and {K[j, i]:g} for "
+        raise InputError(f"{name} is not symmetric: {K[i, j]:g} for ('{ids[i]}', '{ids[j]}') and {K[j, i]:g} for "
                          f"('{ids[j]}', '{ids[i]}')")
     return (K + K.T) / 2.0
 
@@ -281,20 +282,22 @@ def _check_batch(data: Data) -> None:
                          "nothing is left to explain")
 
 
-def check_eigenvalues(values: np.ndarray) -> tuple[str, ...]:
+def check_eigenvalues(values: np.ndarray, name: str = "kinship") -> tuple[str, ...]:
     """Refuse a K that is not a covariance; say where it only just is one.
 
     Parameters
     ----------
     values : ndarray, shape (n,)
         Eigenvalues of K, ascending.
+    name : str
+        What the messages call K.
     """
     smallest, largest = float(values[0]), float(values[-1])
     if largest <= 0.0 or smallest < -NEGATIVE_EIGENVALUE * largest:
-        raise InputError(f"kinship has the eigenvalue {smallest:.3g} (the largest is {largest:.3g}): it is not a "
+        raise InputError(f"{name} has the eigenvalue {smallest:.3g} (the largest is {largest:.3g}): it is not a "
                          "covariance matrix; check how it was computed")
     if smallest < -len(values) * np.finfo(float).eps * largest:
-        return (f"kinship has slightly negative eigenvalues (down to {smallest:.2g}); they are used as they are, and "
+        return (f"{name} has slightly negative eigenvalues (down to {smallest:.2g}); they are used as they are, and "
                 "hsq stays where V is positive definite",)
     return ()
 

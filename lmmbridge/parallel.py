@@ -19,14 +19,14 @@ def number_of_cores(cores: int) -> int:
 def run_over(function: Callable[[Any], Any], items: Iterable, cores: int = 1) -> Iterator:
     """The function's results for each item, in order, computed on that many cores.
 
-    After an error or Ctrl-C no further item is begun.
+    After an error or Ctrl-C no further item is begun, and those that were begun are not waited for.
     """
     cores = number_of_cores(cores)
     if cores == 1:
         yield from map(function, items)
         return
-    with ThreadPoolExecutor(cores) as pool:
-        try:
-            yield from pool.map(function, items)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    pool = ThreadPoolExecutor(cores)
+    try:
+        yield from pool.map(function, items)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

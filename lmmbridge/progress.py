@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import CancelledError
+from threading import Lock
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -14,6 +16,8 @@ PATIENCE = 2.0
 
 class Progress:
     """A bar on standard error that counts up to `total`; it appears after two seconds, and only on a terminal.
+
+    Threads may share it. Once it is left by an error or Ctrl-C, threads that go on counting end with CancelledError.
 
     Parameters
     ----------
@@ -28,24 +32,31 @@ class Progress:
         self._console = None if quiet else Console(stderr=True)
         self._bars: Bars | None = None
         self._started = time.monotonic()
+        self._lock = Lock()
+        self._cancelled = False
 
     def __enter__(self) -> Progress:
         return self
 
-    def __exit__(self, *exception) -> None:
-        if self._bars is not None:
-            self._bars.stop()
+    def __exit__(self, kind, error, traceback) -> None:
+        with self._lock:
+            self._cancelled = kind is not None
+            if self._bars is not None:
+                self._bars.stop()
 
     def advance(self, steps: int = 1) -> None:
         """Count `steps` more as done."""
-        self._done += steps
-        if self._bars is not None:
-            self._bars.update(self._task, completed=self._done)
-        elif self._console is not None and self._console.is_terminal and time.monotonic() - self._started > PATIENCE:
-            self._bars = Bars(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-                              TimeRemainingColumn(), console=self._console, transient=True)
-            self._task = self._bars.add_task(self._description, total=self._total, completed=self._done)
-            self._bars.start()
+        with self._lock:
+            if self._cancelled:
+                raise CancelledError
+            self._done += steps
+            if self._bars is not None:
+                self._bars.update(self._task, completed=self._done)
+            elif self._console is not None and self._console.is_terminal and time.monotonic() - self._started > PATIENCE:
+                self._bars = Bars(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+                                  TimeElapsedColumn(), TimeRemainingColumn(), console=self._console, transient=True)
+                self._task = self._bars.add_task(self._description, total=self._total, completed=self._done)
+                self._bars.start()
 
 
 def track(iterable: Iterable, description: str, total: int | None = None, quiet: bool = False) -> Iterator:

@@ -18,7 +18,7 @@ def read_csv(path: Path) -> pd.DataFrame:
         header = next(iter(pd.read_csv(path, header=None, nrows=1, dtype=str, skipinitialspace=True).fillna("").values))
         missing = {name: MISSING for name in header[1:]}
         frame = pd.read_csv(path, na_values=missing, keep_default_na=False, dtype={header[0]: str},
-                            skipinitialspace=True)
+                            skipinitialspace=True, float_precision="round_trip")
     except FileNotFoundError:
         raise InputError(f"{path} does not exist") from None
     except pd.errors.EmptyDataError:

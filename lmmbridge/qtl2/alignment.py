@@ -112,9 +112,10 @@ class Aligned:
             for frame in (self.addcovar, self.Xcovar, self.nullcovar, self.intcovar))
         intercept = pd.DataFrame({"intercept": 1.0}, ids)
         given = _beside(intercept, addcovar)
-        addcovar = independent_columns(given)
+        independent = which_independent(given)
+        addcovar = given.iloc[:, independent]
         notes = [f"addcovar: column '{name}' depends on the intercept and the other columns; it is left out"
-                 for name in given.columns if name not in addcovar.columns]
+                 for j, name in enumerate(given.columns) if j not in independent]
         if intcovar is not None:
             intcovar = independent_columns(_beside(intercept, intcovar)).iloc[:, 1:]
         weights = None if self.weights is None else self.weights.loc[ids].to_numpy()
@@ -163,22 +164,25 @@ def align(order: Iterable[str], pheno: Any, addcovar: Any = None, Xcovar: Any = 
     sets = [set(ids) for ids in complete.values()]
     ids = [individual for individual in order if all(individual in found for found in sets)]
     if len(ids) < FEWEST:
-        found = f"only {len(ids)} individuals have" if ids else "no individual has"
+        found = "no individual has" if not ids else "only 1 individual has" if len(ids) == 1 else \
+            f"only {len(ids)} individuals have"
         raise InputError(f"{found} all that is needed of genoprobs or kinship, {', '.join(complete)}: at least "
                          f"{FEWEST} are needed; check that the IDs are written alike")
     chosen = {name: frame.loc[ids] for name, frame in covariates.items()}
     if "intcovar" in chosen:
-        chosen["addcovar"] = _beside(chosen.get("addcovar"), chosen["intcovar"])
-        chosen["addcovar"] = chosen["addcovar"].loc[:, ~_equal_to_an_earlier(chosen["addcovar"])]
-    if "Xcovar" in chosen and "addcovar" in chosen:
-        both = _beside(chosen["addcovar"], chosen["Xcovar"])
-        new = ~_equal_to_an_earlier(both)[chosen["addcovar"].shape[1]:]
-        chosen["Xcovar"] = chosen["Xcovar"].loc[:, new] if new.any() else None
+        chosen["addcovar"] = _beside(chosen.get("addcovar"), _new_columns(chosen.get("addcovar"), chosen["intcovar"]))
+    if "Xcovar" in chosen:
+        chosen["Xcovar"] = _new_columns(chosen.get("addcovar"), chosen["Xcovar"])
     return Aligned(pheno.loc[ids], weights=None if weights is None else weights.loc[ids].iloc[:, 0], **chosen)
 
 
 def independent_columns(X: pd.DataFrame) -> pd.DataFrame:
-    """The columns of X that do not depend on each other; the first is always kept (R/qtl2's drop_depcols).
+    """The columns of X that do not depend on each other; see `which_independent`."""
+    return X.iloc[:, which_independent(X)]
+
+
+def which_independent(X: pd.DataFrame) -> list[int]:
+    """Which columns of X do not depend on each other; the first is always kept (R/qtl2's drop_depcols).
 
     Which of several dependent columns goes is decided by QR decomposition with pivoting, after the first column.
     """
@@ -186,13 +190,13 @@ def independent_columns(X: pd.DataFrame) -> pd.DataFrame:
     first = values[:, :1] / np.linalg.norm(values[:, 0])
     rest = values[:, 1:]
     if rest.shape[1] == 0:
-        return X
+        return [0]
     outside = rest - first @ (first.T @ rest)
     outside -= first @ (first.T @ outside)
     R, pivots = linalg.qr(outside, mode="r", pivoting=True)
     sizes = np.abs(np.diag(R))
     rank = int(np.sum(sizes > TOLERANCE * max(np.linalg.norm(values[:, 0]), sizes[0])))
-    return X.iloc[:, [0, *sorted(pivots[:rank] + 1)]]
+    return [0, *sorted((pivots[:rank] + 1).tolist())]
 
 
 class Kinship:
@@ -224,7 +228,7 @@ class Kinship:
             if odd:
                 raise InputError(f"kinship has a matrix for chromosome '{odd[0]}', which genoprobs lacks; leave it out")
         for name, matrix in self._matrices.items():
-            whose = f"kinship of chromosome '{name}'" if self.loco else "kinship"
+            whose = self._called(name)
             if not isinstance(matrix, DecomposedKinship):
                 self._matrices[name] = matrix = self._checked(matrix, whose)
             ids = tuple(matrix.ids if isinstance(matrix, DecomposedKinship) else matrix.index)
@@ -232,9 +236,14 @@ class Kinship:
             if ids != self.ids:
                 raise InputError(f"{whose} has other individuals, or another order of them, than the first matrix")
 
+    def _called(self, chromosome: str) -> str:
+        return f"kinship of chromosome '{chromosome}'" if self.loco else "kinship"
+
     @staticmethod
     def _checked(matrix: Any, whose: str) -> pd.DataFrame:
         matrix = labelled(matrix, whose)
+        if matrix is None:
+            raise InputError(f"{whose} is None: give a DataFrame with the individuals' IDs as index and columns")
         if matrix.shape[0] != matrix.shape[1]:
             raise InputError(f"{whose} has {matrix.shape[0]} rows and {matrix.shape[1]} columns: it must be square")
         if list(matrix.index) != list(matrix.columns):
@@ -253,23 +262,23 @@ class Kinship:
         InputError
             If a decomposed matrix would have to be subset, or the matrix is not symmetric or not a covariance.
         """
-        matrix = self._matrices[chromosome if self.loco else ""]
+        matrix, whose = self._matrices[chromosome if self.loco else ""], self._called(chromosome)
         if isinstance(matrix, DecomposedKinship):
             if set(matrix.ids) != set(ids):
-                raise InputError(f"kinship is decomposed for {len(matrix.ids)} individuals and {len(ids)} are needed: a "
+                raise InputError(f"{whose} is decomposed for {len(matrix.ids)} individuals and {len(ids)} are needed: a "
                                  "decomposed matrix cannot be subset; give the kinship matrix itself")
             U = matrix.vectors.T[[matrix.ids.index(individual) for individual in ids]]
             if weights is None:
                 eigen = lmm.Eigen(2.0 * matrix.values, U)
                 eigen.values[np.abs(eigen.values) <= eigen.zero] = 0.0
-                check_eigenvalues(eigen.values)
+                check_eigenvalues(eigen.values, whose)
                 return eigen
             K = (U * matrix.values) @ U.T
         else:
             K = matrix.to_numpy() if list(matrix.index) == ids else matrix.loc[ids, ids].to_numpy()
-            K = symmetric(K, ids)
+            K = symmetric(K, ids, whose)
         eigen = lmm.eigen_decomposition(2.0 * K, weights)
-        check_eigenvalues(eigen.values)
+        check_eigenvalues(eigen.values, whose)
         return eigen
 
 
@@ -298,8 +307,11 @@ def _beside(left: pd.DataFrame | None, right: pd.DataFrame | None) -> pd.DataFra
     return pd.concat([frame for frame in (left, right) if frame is not None], axis=1)
 
 
-def _equal_to_an_earlier(frame: pd.DataFrame) -> np.ndarray:
-    """Whether a column equals one before it, to `TOLERANCE` (R/qtl2's find_matching_cols)."""
-    values = frame.to_numpy()
-    return np.array([any(np.max(np.abs(values[:, i] - values[:, j])) < TOLERANCE for i in range(j))
-                     for j in range(values.shape[1])], dtype=bool)
+def _new_columns(left: pd.DataFrame | None, right: pd.DataFrame) -> pd.DataFrame | None:
+    """The columns of `right` that equal none before them or in `left`, to `TOLERANCE` (R/qtl2's find_matching_cols)."""
+    known = [] if left is None else list(left.to_numpy().T)
+    new = []
+    for column in right.to_numpy().T:
+        new.append(all(np.max(np.abs(column - other)) >= TOLERANCE for other in known))
+        known.append(column)
+    return right.loc[:, new] if any(new) else None

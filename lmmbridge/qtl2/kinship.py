@@ -250,5 +250,5 @@ def _decomposed(named: tuple[str, pd.DataFrame | DecomposedKinship]) -> Decompos
         return kinship
     kinship = check_kinship(kinship, name)
     ids = tuple(kinship.index)
-    values, vectors = linalg.eigh(symmetric(numbers_of(kinship, name), ids), driver="evd", check_finite=False)
+    values, vectors = linalg.eigh(symmetric(numbers_of(kinship, name), ids, name), driver="evd", check_finite=False)
     return DecomposedKinship(ids, values, np.ascontiguousarray(vectors.T))

@@ -16,10 +16,10 @@ from lmmbridge.progress import Progress
 from lmmbridge.qtl2.alignment import Aligned, Batch, Kinship, align, independent_columns, rotation
 from lmmbridge.qtl2.genoprobs import Genoprobs
 
-#: Genotype columns of the X chromosome whose largest mean over individuals stays below this do not exist there.
+#: Genotype columns of the X chromosome whose mean over individuals and positions is below this do not exist there.
 ABSENT_ON_X = 1e-8
-#: Positions are taken in blocks of about this many numbers (64 MB of them).
-BLOCK = 2**23
+#: Positions are taken in blocks of about this many numbers (2 MB of them, which caches hold).
+BLOCK = 2**18
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,13 +112,14 @@ def scan1(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any =
 
     Examples
     --------
+    >>> from lmmbridge.qtl2 import calc_genoprob, calc_kinship, extdata, read_cross2, scan1
     >>> iron = read_cross2(extdata("iron.zip"))
     >>> probs = calc_genoprob(iron, error_prob=0.002)
-    >>> scan = scan1(probs, iron.pheno, calc_kinship(probs, "loco"))
-    >>> scan.lod.idxmax().to_dict()
-    {'liver': 'D16Mit30', 'spleen': 'D9Mit182'}
+    >>> scan = scan1(probs, iron.pheno, calc_kinship(probs, "loco"), Xcovar=get_x_covar(iron))
+    >>> scan.lod.idxmax().to_dict(), scan.lod.max().round(3).to_dict()
+    ({'liver': 'D2Mit17', 'spleen': 'D9Mit182'}, {'liver': 6.623, 'spleen': 11.27})
     >>> scan.hsq.loc["16"].round(4).to_dict()
-    {}
+    {'liver': 0.5736, 'spleen': 0.4899}
     """
     setup = set_up(genoprobs, pheno, kinship, addcovar, Xcovar, intcovar, weights, reml, model, hsq)
     chromosomes = list(genoprobs)
@@ -254,18 +255,24 @@ class Scanner:
         """LOD scores along one chromosome."""
         batch = self.batch
         eigen, hsq, notes = self.null(chromosome)
-        blocks = genotype_blocks(self.setup.genoprobs, chromosome, batch)
+        m = len(batch.phenotypes)
+        blocks = genotype_blocks(self.setup.genoprobs, chromosome, batch, m if eigen is None else 1)
         if self.setup.each:
             X, X_null = batch.addcovar.to_numpy(), self._null_design(chromosome)
-            found = [self._each(eigen, hsq, X, X_null, G) for G in blocks]
-            return _Found(np.concatenate([lod for lod, _ in found]), np.concatenate([h for _, h in found]), notes)
+            lods, own_hsqs = [np.empty((0, m))], [np.empty((0, m))]
+            for G in blocks:
+                lod, own_hsq, saturated = self._each(eigen, hsq, X, X_null, G)
+                lods.append(lod)
+                own_hsqs.append(own_hsq)
+                notes = notes + self._too_few(chromosome, range(m) if saturated else [])
+            return _Found(np.concatenate(lods), np.concatenate(own_hsqs), notes)
         groups = self.groups(chromosome, eigen, hsq)
         # With interactions R/qtl2 decomposes covariates and genotype columns together, and so compares their lengths.
         covariates = None if batch.intcovar is None else rotation(eigen, batch.weights, batch.addcovar.to_numpy())
-        lods, reduced = [], 0
+        lods, reduced = [np.empty((0, m))], 0
         for G in blocks:
             G = np.moveaxis(rotation(eigen, batch.weights, G), 2, 0)
-            lod = np.full((G.shape[0], len(batch.phenotypes)), np.nan)
+            lod = np.full((G.shape[0], m), np.nan)
             for columns, root, basis, residuals, null_rss in groups:
                 longest = None if covariates is None else np.max(np.linalg.norm(covariates / root[:, None], axis=0))
                 rss, rank = residual_sums_of_squares(root, basis, residuals, G, longest)
@@ -273,9 +280,7 @@ class Scanner:
                 with np.errstate(divide="ignore"):
                     lod[:, columns] = np.where(saturated[:, None], np.nan,
                                                0.5 * len(batch.ids) * np.log10(null_rss / rss))
-                if saturated.any():
-                    notes = notes + [f"chromosome '{chromosome}': {len(batch.ids)} individuals are no more than the "
-                                     "model has coefficients; no LOD scores there"]
+                notes = notes + self._too_few(chromosome, columns if saturated.any() else [])
                 self.progress.advance(G.shape[0] * len(columns))
             reduced += int(np.sum(rank < G.shape[2])) if groups else 0
             lods.append(lod)
@@ -283,6 +288,10 @@ class Scanner:
             notes = notes + [f"chromosome '{chromosome}': at {reduced} positions genotype columns depend on each other "
                              "or on the covariates; LOD is that of those that do not"]
         return _Found(np.concatenate(lods), hsq, notes)
+
+    def _too_few(self, chromosome: str, columns: Iterable[int]) -> list[str]:
+        return [f"pheno '{self.batch.phenotypes[column]}': {len(self.batch.ids)} individuals are no more than the model "
+                f"has coefficients on chromosome '{chromosome}'; no LOD scores there" for column in columns]
 
     def groups(self, chromosome: str, eigen: lmm.Eigen | None, hsq: np.ndarray | None) -> list[tuple]:
         """Phenotypes that can be scanned together: (columns, D^½, basis of X, residuals, null Q)."""
@@ -300,8 +309,10 @@ class Scanner:
             if np.isnan(h):
                 continue
             fit = self._least_squares(rotated, h, column)
-            null_rss = fit.rss if X_null.shape == X.shape else self._least_squares(rotated_null, h, column).rss
-            groups.append(([column], np.sqrt(fit.d), fit.basis, fit.residuals[:, None], np.array([null_rss])))
+            fit_null = fit if X_null.shape == X.shape else self._least_squares(rotated_null, h, column)
+            # Summed as with genotype columns, so that LOD is 0 to the bit where none counts.
+            null_rss = np.sum(fit_null.residuals[:, None] ** 2, axis=0)
+            groups.append(([column], np.sqrt(fit.d), fit.basis, fit.residuals[:, None], null_rss))
         return groups
 
     def _least_squares(self, rotated: lmm.Rotated, h: float, column: int) -> lmm.WeightedFit:
@@ -311,9 +322,10 @@ class Scanner:
             raise InputError(f"hsq is {h:g} for pheno '{self.batch.phenotypes[column]}': {error}; give a smaller one") \
                 from None
 
-    def _each(self, eigen, hsq, X, X_null, G) -> tuple[np.ndarray, np.ndarray]:
-        """LOD and ĥ where hsq is estimated by ML at each position; G: (n, k, b)."""
-        batch = self.batch
+    def _each(self, eigen: lmm.Eigen, hsq: np.ndarray, X: np.ndarray, X_null: np.ndarray,
+              G: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
+        """LOD and ĥ, (b, m), where hsq is estimated by ML at each position of G (n, k, b); whether n was too small."""
+        batch, saturated = self.batch, False
         shape = (G.shape[2], len(batch.phenotypes))
         lod, own_hsq = np.full(shape, np.nan), np.full(shape, np.nan)
         null = [np.nan if np.isnan(h) else lmm.loglik(rotated, lmm.least_squares(rotated, h), False)
@@ -321,22 +333,28 @@ class Scanner:
         for i in range(G.shape[2]):
             names = [f"x{j}" for j in range(X.shape[1] + G.shape[1])]
             design = independent_columns(pd.DataFrame(np.column_stack([X, G[:, :, i]]), columns=names)).to_numpy()
+            self.progress.advance(len(batch.phenotypes))
+            if design.shape[1] >= len(batch.ids):
+                saturated = True
+                continue
             for j, rotated in enumerate(lmm.rotate(eigen, batch.Y, design)):
                 maximum = lmm.estimate_hsq(rotated, reml=False)
                 own_hsq[i, j], highest = maximum.bounded or (np.nan, np.nan)
                 lod[i, j] = (highest - null[j]) / np.log(10.0)
-            self.progress.advance(len(batch.phenotypes))
-        return lod, own_hsq
+        return lod, own_hsq, saturated
 
 
-def genotype_blocks(genoprobs: Genoprobs, chromosome: str, batch: Batch) -> Iterator[np.ndarray]:
-    """Genotype columns as they enter the model, (n, k, b) for b positions at a time: without the first, interactions last."""
+def genotype_blocks(genoprobs: Genoprobs, chromosome: str, batch: Batch, together: int) -> Iterator[np.ndarray]:
+    """Genotype columns as they enter the model, (n, k, b) for b positions at a time: without the first, interactions last.
+
+    `together` is how many phenotypes are scanned at a time.
+    """
     array = genoprobs[chromosome]
     rows = pd.Index(genoprobs.individuals).get_indexer(batch.ids)
     columns = genotype_columns(genoprobs, chromosome)
     interactions = [] if batch.intcovar is None else list(batch.intcovar.to_numpy().T)
     k = len(columns) * (1 + len(interactions))
-    size = max(1, BLOCK // (len(rows) * max(k, 1)))
+    size = max(1, BLOCK // (len(rows) * max(k, together)))
     for start in range(0, array.sizes["position"], size):
         G = array.values[rows[:, None, None], columns[:, None], np.arange(start, min(start + size,
                                                                                    array.sizes["position"]))]
@@ -371,24 +389,26 @@ def given_hsq(hsq: Any, chromosomes: list[str], phenotypes: list[str]) -> pd.Dat
     InputError
     """
     shape = (len(chromosomes), len(phenotypes))
-    wanted = (f"{shape[0]} × {shape[1]} values (null chromosomes {', '.join(chromosomes)} × phenotypes)"
-              if max(shape) > 1 else "one value")
+    wanted = (f"give {shape[0]} × {shape[1]} values (null chromosomes {', '.join(chromosomes)} × phenotypes)"
+              if max(shape) > 1 else "give one value")
     if isinstance(hsq, pd.DataFrame):
+        hsq = hsq.set_axis([str(name) for name in hsq.index]).set_axis([str(name) for name in hsq.columns], axis=1)
         if set(hsq.index) != set(chromosomes) or set(hsq.columns) != set(phenotypes) or hsq.shape != shape:
-            raise InputError(f"hsq has the rows {', '.join(map(str, hsq.index))} and {hsq.shape[1]} columns: {wanted} "
-                             "are needed")
+            raise InputError(f"hsq has the rows {', '.join(hsq.index)} and the columns {', '.join(hsq.columns)}: {wanted}")
         hsq = hsq.loc[chromosomes, phenotypes]
-    elif isinstance(hsq, pd.Series) and len(hsq) == max(shape) and min(shape) == 1:
+    elif isinstance(hsq, pd.Series) and not isinstance(hsq.index, pd.RangeIndex) and min(shape) == 1:
         names = phenotypes if shape[0] == 1 else chromosomes
-        if set(hsq.index) == set(names):
-            hsq = hsq.loc[names]
+        hsq = hsq.set_axis([str(name) for name in hsq.index])
+        if set(hsq.index) != set(names) or len(hsq) != len(names):
+            raise InputError(f"hsq has the labels {', '.join(hsq.index)}: give one value for each of {', '.join(names)}")
+        hsq = hsq.loc[names]
     try:
         values = np.asarray(hsq, dtype=float)
     except (TypeError, ValueError):
-        raise InputError(f"hsq is not made of numbers: {wanted} are needed") from None
+        raise InputError(f"hsq is not made of numbers: {wanted}") from None
     if values.size != shape[0] * shape[1] or values.ndim > 2 or (values.ndim == 2 and values.shape != shape) or (
             values.ndim == 1 and min(shape) > 1):
-        raise InputError(f"hsq has the shape {values.shape}: {wanted} are needed")
+        raise InputError(f"hsq has the shape {values.shape}: {wanted}")
     values = values.reshape(shape)
     if not np.all((values >= 0.0) & (values <= 1.0)):
         raise InputError(f"hsq has the value {values[~((values >= 0.0) & (values <= 1.0))][0]:g}: hsq is between 0 and 1")
