@@ -306,7 +306,9 @@ def _climbs_a_noisy_likelihood(observed: OptimumOff) -> bool:
 
 
 def _keeps_noise_as_columns(observed: LodOff) -> bool:
-    """The genotype columns depend on the covariates, and LOD is what random columns in their place could add."""
+    """With kinship, genotype columns depend on the covariates, and LOD is what random columns in their place could add."""
+    if observed.hsq is None:
+        return False
     _, covariates, G = observed.place.designs()
     p = _rank(covariates)
     lost = p + G.shape[1] - _rank(np.column_stack([covariates, G]))

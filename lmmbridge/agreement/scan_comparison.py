@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -52,6 +53,28 @@ def compare_scans(problem: Problem, reml: bool, engines: dict[str, Engine]) -> d
     return judge.record()
 
 
+#: Verdict and reasons for a position and a phenotype, by their numbers.
+Explain = Callable[[int, int], tuple[str, list[str]]]
+
+
+@dataclass(frozen=True)
+class _Round:
+    """Two scans beside each other.
+
+    Attributes
+    ----------
+    off : ndarray, shape (positions, m)
+        |ΔLOD|.
+    comparable : ndarray of bool, shape (m,)
+    explain : function
+        What to say where |ΔLOD| is beyond the tolerance.
+    """
+
+    off: np.ndarray
+    comparable: np.ndarray
+    explain: Explain
+
+
 class _ScanJudge:
     """Collects the comparisons of one scan."""
 
@@ -80,25 +103,21 @@ class _ScanJudge:
     def at_given_hsq(self, a: str, b: str) -> None:
         """Tier 3: LOD curves at one given hsq, that of each of the two."""
         if self.data.kinship is None:
-            off, comparable = np.abs(self._lod(self.own[a]) - self._lod(self.own[b])), np.ones(len(self.phenotypes), bool)
-            self._judge("LOD at given hsq", 3, a, b, off, comparable, self._explain_given(a, b, a))
-            return
-        found = []
-        for owner in (a, b):
+            rounds = [_Round(self._difference(self.own[a], self.own[b]), np.ones(len(self.phenotypes), dtype=bool),
+                             self._explain_given(a, b, a))]
+        else:
             try:
-                first, second = self._at(a, owner), self._at(b, owner)
+                rounds = [_Round(self._difference(self._at(a, owner), self._at(b, owner)), self._comparable(owner),
+                                 self._explain_given(a, b, owner)) for owner in (a, b)]
             except EngineFailure as failure:
                 self._failed(a, b, "LOD at given hsq", 3, str(failure))
                 return
-            found.append((np.abs(self._lod(first) - self._lod(second)), self._comparable(owner), owner))
-        # The worse of the two is told.
-        off, comparable, owner = max(found, key=lambda one: np.nanmax(np.where(one[1], one[0], 0.0), initial=0.0))
-        self._judge("LOD at given hsq", 3, a, b, off, comparable, self._explain_given(a, b, owner))
+        self._judge("LOD at given hsq", a, b, rounds)
 
     def at_own_hsq(self, a: str, b: str) -> None:
         """Tier 3: LOD curves, each engine at its own hsq."""
-        off = np.abs(self._lod(self.own[a]) - self._lod(self.own[b]))
-        self._judge("LOD at own hsq", 3, a, b, off, self._comparable(a) & self._comparable(b), self._explain_own(a, b))
+        self._judge("LOD at own hsq", a, b, [_Round(self._difference(self.own[a], self.own[b]), self._comparable(a)
+                                                    & self._comparable(b), self._explain_own(a, b))])
 
     def decisions(self, quantity: str, a: str, b: str) -> None:
         """Tier 4: what each engine's own functions make of its own LOD curves."""
@@ -159,77 +178,90 @@ class _ScanJudge:
             good &= d.max(axis=1) <= condition_limit() * d.min(axis=1)
         return good
 
-    def _judge(self, quantity: str, tier: int, a: str, b: str, off: np.ndarray, comparable: np.ndarray,
-               explain: Callable[[int, int], tuple[str, list[str]]]) -> None:
-        """Judge differences of shape (positions, phenotypes); NaN on both sides is no difference."""
-        neither = np.isnan(self._lod(self.own[a])) & np.isnan(self._lod(self.own[b]))
-        off = np.where(neither, 0.0, np.nan_to_num(off, nan=np.inf))
+    def _difference(self, a: Scan1, b: Scan1) -> np.ndarray:
+        """|ΔLOD|, positions × phenotypes; 0 where neither gives a number, infinite where one does."""
+        a, b = self._lod(a), self._lod(b)
+        return np.where(np.isnan(a) & np.isnan(b), 0.0, np.nan_to_num(np.abs(a - b), nan=np.inf))
+
+    def _judge(self, quantity: str, a: str, b: str, rounds: list[_Round]) -> None:
+        """The worst verdict on any position in any of the rounds counts for a phenotype."""
         limit = tolerances()[quantity]["limit"]
-        place = np.argmax(off, axis=0)
-        largest = off[place, np.arange(off.shape[1])]
-        verdicts: list[str] = []
+        found = []
+        for j in range(len(self.phenotypes)):
+            worst_here = ("agree", 0.0, 0, [])
+            for one in rounds:
+                off = one.off[:, j]
+                if not one.comparable[j]:
+                    told = [("not comparable", 0.0, 0, ["V is too ill-conditioned at hsq, or there is no hsq"])]
+                else:
+                    told = [("agree", float(off.max()), int(off.argmax()), [])] if off.max() <= limit else []
+                    for position in np.flatnonzero(off > limit):
+                        verdict, why = one.explain(int(position), j)
+                        told.append((verdict, float(off[position]), int(position), why))
+                worst_here = max([worst_here, *told], key=lambda one: (ORDER[one[0]], one[1]))
+            found.append(worst_here)
+        verdicts = [verdict for verdict, _, _, _ in found]
         reasons: dict[str, Counter] = {}
-        for j in range(off.shape[1]):
-            if not comparable[j]:
-                verdict, why = "not comparable", ["V is too ill-conditioned at hsq, or there is no hsq"]
-            elif largest[j] <= limit:
-                verdict, why = "agree", []
-            else:
-                verdict, why = explain(int(place[j]), j)
-            verdicts.append(verdict)
+        for verdict, _, _, why in found:
             reasons.setdefault(verdict, Counter()).update(why)
-        at = max(range(len(verdicts)), key=lambda j: (ORDER[verdicts[j]], largest[j]))
-        agreeing = largest[np.array(verdicts) == "agree"]
+        at = max(range(len(found)), key=lambda j: (ORDER[verdicts[j]], found[j][1]))
+        agreeing = [size for verdict, size, _, _ in found if verdict == "agree"]
         self.comparisons.append({
-            "a": a, "b": b, "quantity": quantity, "tier": tier, "counts": dict(Counter(verdicts)),
-            "difference": float(largest[at]), "tolerance": limit,
-            "digits": digits(np.max(agreeing)) if len(agreeing) else None, "phenotype": self.phenotypes[at],
-            "position": self.data.genoprobs.positions[int(place[at])], "hsq": None,
+            "a": a, "b": b, "quantity": quantity, "tier": 3, "counts": dict(Counter(verdicts)),
+            "difference": found[at][1], "tolerance": limit, "digits": digits(max(agreeing)) if agreeing else None,
+            "phenotype": self.phenotypes[at], "position": self.data.genoprobs.positions[found[at][2]], "hsq": None,
             "reasons": {verdict: dict(counted) for verdict, counted in reasons.items() if counted}})
 
     def _lod_agrees(self, a: str, b: str, phenotype: str) -> bool:
-        off = np.abs(self.own[a].lod[phenotype] - self.own[b].lod[phenotype])
-        return bool(np.nanmax(off.to_numpy(), initial=0.0) <= tolerances()["LOD at own hsq"]["limit"])
+        off = self._difference(self.own[a], self.own[b])[:, self.phenotypes.index(phenotype)]
+        return bool(off.max() <= tolerances()["LOD at own hsq"]["limit"])
 
     def _place(self, position: int, phenotype: int) -> Place:
         return Place(self.data, self.data.genoprobs.positions[position], self.phenotypes[phenotype])
 
-    def _explain_given(self, a: str, b: str, owner: str) -> Callable[[int, int], tuple[str, list[str]]]:
+    def _hsq(self, engine: str, place: Place) -> float | None:
+        """The engine's own hsq, under twice the kinship matrix, that holds at a place."""
+        hsq = self.own[engine].hsq
+        return None if hsq is None else float(hsq.loc[place.null_chromosome(hsq.index), place.phenotype])
+
+    def _explain_given(self, a: str, b: str, owner: str) -> Explain:
         """Who is off the dense LOD at a position, and whether an entry of the register says why."""
         def explain(position: int, phenotype: int) -> tuple[str, list[str]]:
             place = self._place(position, phenotype)
-            h = None
-            if self.own[owner].hsq is not None:
-                h = float(self.own[owner].hsq.loc[place.null_chromosome(self.own[owner].hsq.index), place.phenotype])
-            right = place.dense_lod(h)
-            limit = tolerances()["LOD at given hsq"]["limit"] / 2.0
-            off = []
-            for name in (a, b):
-                scan = self._at(name, owner) if h is not None else self.own[name]
-                lod = float(scan.lod.loc[place.position, place.phenotype])
-                if not abs(lod - right) <= limit:
-                    off.append(register.LodOff(name, place, h, lod, right))
-            return register.verdict_on(off)
+            h = self._hsq(owner, place)
+            scans = {name: self.own[name] if h is None else self._at(name, owner) for name in (a, b)}
+            return register.verdict_on(_off_dense(place, scans, dict.fromkeys(scans, h)))
         return explain
 
-    def _explain_own(self, a: str, b: str) -> Callable[[int, int], tuple[str, list[str]]]:
-        """Whose hsq loses likelihood, and whether an entry of the register says why."""
+    def _explain_own(self, a: str, b: str) -> Explain:
+        """Whose LOD is not the dense one at its own hsq, or else whose hsq loses likelihood; and what the register says."""
+        of_hsq: dict[tuple[str, str], tuple[str, list[str]]] = {}
+
         def explain(position: int, phenotype: int) -> tuple[str, list[str]]:
             place = self._place(position, phenotype)
-            null = place.null_chromosome(self.own[a].hsq.index)
-            data = null_problem(place)
-            hsq = {name: float(LEDGER["qtl2"].from_native_hsq(scan.hsq.loc[null, place.phenotype]))
-                   for name, scan in self.own.items()}
-            one = register.OptimumOff("", data, 0, self.reml, np.nan, np.nan)
-            heights = {name: one.loglik(value) for name, value in hsq.items()}
-            highest, limit = max(heights.values()), tolerances()["optimum"]["limit"]
-            off = [register.OptimumOff(name, data, 0, self.reml, hsq[name], highest) for name in (a, b)
-                   if not highest - heights[name] <= limit]
-            if not off:
-                return "not comparable", ["both hsq are optimal: the likelihood does not determine hsq to the digits that "
-                                          "LOD would need"]
-            return register.verdict_on(off)
+            scans = {name: self.own[name] for name in (a, b)}
+            off = _off_dense(place, scans, {name: self._hsq(name, place) for name in scans})
+            if off:
+                return register.verdict_on(off)
+            null = place.null_chromosome(self.own[a].hsq.index), place.phenotype
+            if null not in of_hsq:
+                of_hsq[null] = self._verdict_on_hsq(a, b, place)
+            return of_hsq[null]
         return explain
+
+    def _verdict_on_hsq(self, a: str, b: str, place: Place) -> tuple[str, list[str]]:
+        """Which of two engines' hsq, at a place, loses likelihood against the best, and why."""
+        data = null_problem(place)
+        hsq = {name: float(LEDGER["qtl2"].from_native_hsq(self._hsq(name, place))) for name in self.own}
+        loglik = register.OptimumOff("", data, 0, self.reml, np.nan, np.nan).loglik
+        heights = {name: loglik(value) for name, value in hsq.items()}
+        highest, limit = max(heights.values()), tolerances()["optimum"]["limit"]
+        off = [register.OptimumOff(name, data, 0, self.reml, hsq[name], highest) for name in (a, b)
+               if not highest - heights[name] <= limit]
+        if off:
+            return register.verdict_on(off)
+        return "not comparable", ["each LOD is the dense one at its own hsq, and both hsq are optimal: the likelihood does "
+                                  "not determine hsq to the digits that LOD would need"]
 
     def record(self) -> dict[str, Any]:
         """The case as plain data."""
@@ -267,6 +299,16 @@ class _ScanJudge:
                           "pos": [float(data.map[name][position]) for name, array in data.genoprobs.items()
                                   for position in array.coords["position"].values],
                           "lod": {name: scan.lod[shown].tolist() for name, scan in self.own.items()}}}
+
+
+def _off_dense(place: Place, scans: dict[str, Scan1], hsq: dict[str, float | None]) -> list[register.LodOff]:
+    """The engines whose LOD at a place is not the dense one at the hsq that they used."""
+    # Two that differ by more than the tolerance cannot both be within half of it.
+    limit = tolerances()["LOD at given hsq"]["limit"] / 2.0
+    right = {h: place.dense_lod(h) for h in set(hsq.values())}
+    found = {name: float(scan.lod.loc[place.position, place.phenotype]) for name, scan in scans.items()}
+    return [register.LodOff(name, place, hsq[name], lod, right[hsq[name]]) for name, lod in found.items()
+            if not abs(lod - right[hsq[name]]) <= limit]
 
 
 def _words(failure: Exception) -> str:

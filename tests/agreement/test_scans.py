@@ -82,6 +82,60 @@ def test_a_fault_in_one_position_is_found_and_its_engine_named(engines, iron, cu
     assert given["difference"] == pytest.approx(1e-6, rel=1e-3)
 
 
+class FaultyAt(Faulty):
+    """A fault only where hsq is given, or only where it is the engine's own."""
+
+    def __init__(self, engine, fault, given):
+        super().__init__(engine, fault)
+        self.given = given
+
+    def scan(self, data, reml, hsq=None):
+        return super().scan(data, reml, hsq) if (hsq is not None) == self.given else self.engine.scan(data, reml, hsq)
+
+
+def change(size, position=7):
+    def fault(lod):
+        lod.iloc[position, 1] += size
+        return lod
+    return fault
+
+
+@pytest.mark.parametrize("culprit", ["python", "qtl2"])
+@pytest.mark.parametrize("size", [0.5, np.nan])
+def test_a_fault_at_the_engine_s_own_hsq_alone_is_found(engines, iron, culprit, size):
+    faulty = engines | {culprit: FaultyAt(engines[culprit], change(size), given=False)}
+    case = compare_scans(iron["iron/scan-overall/intercept"], True, faulty)
+    own = next(one for one in case["comparisons"] if one["quantity"] == "LOD at own hsq")
+    assert own["counts"] == {"agree": 1, "unexplained": 1}
+    assert own["reasons"]["unexplained"] == {f"off the dense value: {culprit}": 1}
+    assert counts(case)["LOD at given hsq"] == {"agree": 2}
+
+
+def test_a_missing_score_at_one_of_the_given_hsq_is_found(engines, iron):
+    class Once(Faulty):
+        def scan(self, data, reml, hsq=None):
+            scan = self.engine.scan(data, reml, hsq)
+            if hsq is not None and hsq.equals(other):
+                scan = replace(scan, lod=self.fault(scan.lod.copy()))
+            return scan
+
+    problem = iron["iron/scan-overall/intercept"]
+    other = engines["qtl2"].scan(problem.data, True).hsq
+    case = compare_scans(problem, True, engines | {"python": Once(engines["python"], change(np.nan))})
+    given = next(one for one in case["comparisons"] if one["quantity"] == "LOD at given hsq")
+    assert given["counts"] == {"agree": 1, "unexplained": 1} and given["phenotype"] == "spleen"
+
+
+def test_a_known_divergence_at_one_position_hides_no_fault_at_another(engines, iron):
+    data = iron["iron/scan-overall/intercept"].data
+    G = data.genoprobs["16"].sel(position="D16Mit30").to_pandas().iloc[:, 1:]
+    problem = Problem("made/collinear", "made", replace(data, addcovar=G))
+    case = compare_scans(problem, True, engines | {"python": Faulty(engines["python"], change(1e-4, position=3))})
+    given = next(one for one in case["comparisons"] if one["quantity"] == "LOD at given hsq")
+    assert given["counts"].get("unexplained") == 1 and given["phenotype"] == "spleen", given
+    assert given["position"] == data.genoprobs.positions[3]
+
+
 def test_other_decisions_on_the_same_curve_are_unexplained(engines, iron):
     class Eager(Faulty):
         def peaks(self, data, scan, threshold, **named):
