@@ -1,4 +1,4 @@
-"""Cases on the iron data of where R/qtl2's scan functions depart from the mathematics: qtl2's number and the dense one.
+"""Cases on the iron data where R/qtl2's scan functions depart from the mathematics: qtl2's number and the dense one.
 
 Nothing here uses `lmmbridge.lmm` or our own scan functions: the right numbers come from covariance matrices written out.
 """
@@ -91,6 +91,28 @@ def interaction_weighted_twice() -> tuple[float, float]:
     return _fit1_lod(data.sex, interaction=True), _dense_lod(_with_intercept(data.sex), data.sex.to_numpy())
 
 
+def interaction_weighted_twice_in_scan1coef() -> tuple[float, float]:
+    """Coefficient of the second genotype's interaction with sex, as above, of scan1coef: (qtl2's, the dense one)."""
+    data = iron()
+    found = _qtl2("scan1coef", data.probs, data.pheno["liver"], data.kinship, addcovar=data.sex, intcovar=data.sex,
+                  weights=data.weights, zerosum=False)
+    X = np.column_stack([data.G, data.sex, data.G[:, 1:] * data.sex.to_numpy()])
+    h = data.null_hsq(_with_intercept(data.sex), data.weights.to_numpy())
+    V = h * 2.0 * data.kinship.to_numpy() + (1.0 - h) * np.diag(1.0 / data.weights.to_numpy())
+    right = np.linalg.solve(X.T @ np.linalg.solve(V, X), X.T @ np.linalg.solve(V, data.pheno["liver"].to_numpy()))
+    return float(found.coef.loc[POSITION].iloc[4]), float(right[4])
+
+
+def interaction_weighted_twice_in_scan1perm() -> tuple[float, float]:
+    """The largest LOD of a permutation that changes nothing, as above, of scan1perm: (qtl2's, the dense one)."""
+    data = iron()
+    alone = pd.Series(np.arange(len(data.pheno), dtype=float), data.pheno.index)    # a stratum for each individual
+    found = _qtl2("scan1perm", data.probs, data.pheno[["liver"]], data.kinship, addcovar=data.sex, intcovar=data.sex,
+                  weights=data.weights, perm_strata=alone)
+    return float(np.squeeze(found)), max(_dense_lod(_with_intercept(data.sex), data.sex.to_numpy(), G)
+                                         for G in np.moveaxis(data.probs[CHROMOSOME].values, 2, 0))
+
+
 def constant_covariate_weighted() -> tuple[float, float]:
     """LOD of fit1 with kinship, weights and a constant covariate: (qtl2's, the dense one)."""
     data = iron()
@@ -99,7 +121,7 @@ def constant_covariate_weighted() -> tuple[float, float]:
 
 
 def hsq_as_vector() -> tuple[float, float]:
-    """LOD of spleen in a scan of two phenotypes with hsq handed over as a vector: (qtl2's, NaN if refused; the dense one)."""
+    """LOD of spleen in a scan of two phenotypes with hsq as a vector: (qtl2's, NaN if refused; the dense one)."""
     data = iron()
     hsq = np.array([0.5, 0.25])
     right = dense.lod(data.pheno["spleen"].to_numpy(), 2.0 * data.kinship.to_numpy(), None, hsq[1],
@@ -127,19 +149,20 @@ def _qtl2(function: str, *arguments, **named):
     convert = {name: to_r(value) if isinstance(value, (pd.DataFrame, pd.Series)) else value
                for name, value in named.items()}
     value = shared_session().call(f"qtl2::{function}", *map(to_r, arguments), **convert).value
-    return value if isinstance(value, dict) else from_r(value)
+    return value if function in ("fit1", "scan1perm") else from_r(value)
 
 
 def _fit1_lod(addcovar: pd.DataFrame, interaction: bool) -> float:
     data = iron()
     G = pd.DataFrame(data.G, data.pheno.index, ["SS", "SB", "BB"])
     named = {"intcovar": data.sex} if interaction else {}
-    return float(_qtl2("fit1", G, data.pheno["liver"], data.kinship, addcovar=addcovar, weights=data.weights, **named)["lod"])
+    fit = _qtl2("fit1", G, data.pheno["liver"], data.kinship, addcovar=addcovar, weights=data.weights, **named)
+    return float(fit["lod"])
 
 
-def _dense_lod(X: np.ndarray, interacting: np.ndarray | None) -> float:
+def _dense_lod(X: np.ndarray, interacting: np.ndarray | None, G: np.ndarray | None = None) -> float:
     data = iron()
-    weights, G = data.weights.to_numpy(), data.G[:, 1:]
+    weights, G = data.weights.to_numpy(), (data.G if G is None else G)[:, 1:]
     columns = [X, G] + ([] if interacting is None else [G * interacting])
     return dense.lod(data.pheno["liver"].to_numpy(), 2.0 * data.kinship.to_numpy(), weights,
                      data.null_hsq(X, weights), X, np.column_stack(columns))

@@ -431,11 +431,15 @@ REGISTER: tuple[Divergence, ...] = (
         "qtl2 scan1blup with kinship and nullcovar: nullcovar is not rotated, so that hsq is of another null model (the "
         "case: the first genotype's BLUP, iron, liver, D16Mit30, sex in nullcovar)",
         "qtl2 0.46", _departs(qtl2_divergences.blup_with_nullcovar)),
-    Divergence(
-        "qtl2-interaction-weights", ("qtl2",),
-        "qtl2 fit1, scan1coef and scan1perm with kinship, weights and intcovar: the interaction is weighted twice; scan1 "
-        "is right (the case: LOD of fit1, iron, liver, D16Mit30, interaction with sex)",
-        "qtl2 0.46", _departs(qtl2_divergences.interaction_weighted_twice)),
+    *(Divergence(
+        f"qtl2-interaction-weights-{function}", ("qtl2",),
+        f"qtl2 {function} with kinship, weights and intcovar: the interaction is weighted twice; scan1 is right (the case: "
+        f"{number}, iron, liver, chromosome 16, interaction with sex)", "qtl2 0.46", _departs(case))
+      for function, number, case in (
+          ("fit1", "LOD at D16Mit30", qtl2_divergences.interaction_weighted_twice),
+          ("scan1coef", "the coefficient SB:sex at D16Mit30", qtl2_divergences.interaction_weighted_twice_in_scan1coef),
+          ("scan1perm", "the largest LOD of a permutation that changes nothing",
+           qtl2_divergences.interaction_weighted_twice_in_scan1perm))),
     Divergence(
         "qtl2-constant-weights", ("qtl2",),
         "qtl2 fit1 with kinship, weights and a constant covariate: the columns are looked at for dependence after they "

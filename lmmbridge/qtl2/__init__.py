@@ -1,11 +1,13 @@
 '''R/qtl2's data and mixed-model functions in Python: its names, its argument order, its rules, its numbers.
 
->>> from lmmbridge.qtl2 import calc_genoprob, calc_kinship, extdata, find_peaks, read_cross2, scan1
+>>> from lmmbridge.qtl2 import calc_genoprob, calc_kinship, extdata, find_peaks, get_x_covar, read_cross2, scan1
 >>> iron = read_cross2(extdata("iron.zip"))
 >>> probs = calc_genoprob(iron, error_prob=0.002)
->>> scan = scan1(probs, iron.pheno, calc_kinship(probs, "loco"), addcovar=None)
->>> find_peaks(scan, iron.gmap, threshold=5)[["lodcolumn", "chr", "pos"]].to_string(index=False, header=False).split()[0]
-'liver'
+>>> scan = scan1(probs, iron.pheno, calc_kinship(probs, "loco"), Xcovar=get_x_covar(iron))
+>>> find_peaks(scan, iron.gmap, threshold=6, drop=1.5).round(2)
+   lodindex lodcolumn chr   pos    lod  ci_lo  ci_hi
+1         1     liver   2  56.8   6.62   48.1   73.2
+2         2    spleen   9  53.6  11.27   43.7   61.2
 
 Data
 ----
@@ -20,7 +22,7 @@ calc_genoprob object      `Genoprobs`                    a mapping from chromoso
                                                          three axes; checked: finite, sums of 1, unique names
 map (list of vectors)     `Map`                          a mapping from chromosome to Series; checked: order, names
 kinship matrix            DataFrame                      `n_pos` is in ``.attrs``
-decomp_kinship output     `DecomposedKinship`            the same numbers
+decomp_kinship output     `DecomposedKinship`            ``.values`` ascending, ``.vectors`` transposed, as in R
 scan1 output              `Scan1`                        ``.lod``, ``.hsq``, ``.sample_size`` and notes in words
 scan1coef output          `Scan1Coef`                    ``.coef``, ``.se``, and the hsq that was used
 scan1perm output          `Scan1Perm`                    ``.A``, ``.X``, ``.chr_lengths``
@@ -47,7 +49,8 @@ genoprob_to_alleleprob      `genoprob_to_alleleprob`    runs in R
 get_x_covar                 `get_x_covar`               nothing: equal
 chr_lengths                 `chr_lengths`               nothing: equal
 mat2strata                  `mat2strata`                nothing: equal
-calc_kinship                `calc_kinship`              nothing: equal
+calc_kinship                `calc_kinship`              equal; allele probabilities, where those of genotypes are
+                                                        given, are computed in R
 scale_kinship               `scale_kinship`             nothing: equal
 decomp_kinship              `decomp_kinship`            another algorithm: eigenvectors may differ in sign, and within
                                                         an eigenspace
@@ -59,25 +62,28 @@ scan1                       `scan1`                     model="binary" is refuse
                                                         genotype columns that depend on the covariates count for
                                                         nothing (R/qtl2 keeps their rounding noise)
 scan1max                    `scan1max`                  as scan1
-scan1perm                   `scan1perm`                 the same scheme with numpy's random numbers (``rng``);  
-                                                        scan_func and model="binary" are not there; an interaction is
-                                                        weighted once (R/qtl2 weights it twice)
+scan1perm                   `scan1perm`                 the same scheme with numpy's random numbers (``rng``);
+                                                        scan_func and model="binary" are not there; with kinship and
+                                                        weights an interaction is weighted once (R/qtl2: twice)
 summary_scan1perm           `summary_scan1perm`         nothing: equal
-scan1coef                   `scan1coef`                 model="binary" is refused; an interaction is weighted once
-                                                        (R/qtl2 weights it twice); of dependent columns the later one
-                                                        is NaN (R/qtl2 lets rounding choose)
+scan1coef                   `scan1coef`                 model="binary" is refused; with kinship and weights an
+                                                        interaction is weighted once (R/qtl2: twice); of dependent
+                                                        columns the later one is NaN (R/qtl2 lets rounding choose)
 fit1                        `fit1`                      as scan1coef; a covariate that is constant is found before
                                                         weighting (R/qtl2 finds it after, and keeps it); where centred
                                                         effects have no standard error it is NaN
 scan1blup                   `scan1blup`                 standard errors, and with kinship nullcovar, are right (R/qtl2
                                                         does not rotate the covariates for the first, nor nullcovar)
-find_peaks                  `find_peaks`                nothing: identical
-lod_int                     `lod_int`                   nothing: identical
-bayes_int                   `bayes_int`                 nothing: identical
-max_scan1                   `max_scan1`                 nothing: identical
+find_peaks                  `find_peaks`                identical (see bayes_int for prob); ``cores`` is without
+                                                        effect; positions that the map lacks are left out with a warning
+lod_int                     `lod_int`                   identical
+bayes_int                   `bayes_int`                 identical but where more than 16 positions lie between two
+                                                        valleys and several tie at the cut: from left to right here,
+                                                        R/qtl2 follows an unstable sort
+max_scan1                   `max_scan1`                 identical; a chromosome that the map lacks is refused
 ==========================  ==========================  =============================================================
 
-``lmmbridge divergences --check`` runs a case of each departure of R/qtl2 named here and shows both numbers.
+``lmmbridge divergences --check`` runs a case of each fault of R/qtl2 named here and shows both numbers.
 
 Files for both languages
 ------------------------
@@ -87,8 +93,8 @@ other. `to_r` and `from_r` carry the objects to a live R (`lmmbridge.rlink`) and
 with the R package.
 '''
 from lmmbridge.qtl2.blup import scan1blup
-from lmmbridge.qtl2.coefficients import Scan1Coef, scan1coef
 from lmmbridge.qtl2.check_cross2 import check_cross2
+from lmmbridge.qtl2.coefficients import Scan1Coef, scan1coef
 from lmmbridge.qtl2.cross2 import Cross2, Cross2Warning, read_cross2
 from lmmbridge.qtl2.extdata import extdata
 from lmmbridge.qtl2.fit1 import Fit1, fit1
@@ -109,10 +115,11 @@ from lmmbridge.qtl2.write_cross2 import write_cross2, zip_datafiles
 from lmmbridge.qtl2.x_covar import get_x_covar
 
 __all__ = [
-    "Cross2", "Cross2Warning", "DecomposedKinship", "Fit1", "Genoprobs", "Herit", "Map", "Scan1", "Scan1Coef", "Scan1Max", "Scan1Perm",
-    "Scan1PermSummary", "bayes_int", "calc_genoprob", "calc_kinship", "check_cross2", "chr_lengths", "decomp_kinship", "est_herit",
-    "extdata", "find_peaks", "fit1", "from_r", "genoprob_to_alleleprob", "get_x_covar", "insert_pseudomarkers", "lod_int",
-    "mat2strata", "max_scan1", "read_cross2", "read_genoprobs", "read_kinship", "scale_kinship", "scan1", "scan1blup",
-    "scan1coef", "scan1max", "scan1perm", "summary_scan1perm", "to_r", "write_cross2", "write_genoprobs", "write_kinship",
+    "Cross2", "Cross2Warning", "DecomposedKinship", "Fit1", "Genoprobs", "Herit", "Map", "Scan1", "Scan1Coef",
+    "Scan1Max", "Scan1Perm", "Scan1PermSummary", "bayes_int", "calc_genoprob", "calc_kinship", "check_cross2",
+    "chr_lengths", "decomp_kinship", "est_herit", "extdata", "find_peaks", "fit1", "from_r",
+    "genoprob_to_alleleprob", "get_x_covar", "insert_pseudomarkers", "lod_int", "mat2strata", "max_scan1",
+    "read_cross2", "read_genoprobs", "read_kinship", "scale_kinship", "scan1", "scan1blup", "scan1coef",
+    "scan1max", "scan1perm", "summary_scan1perm", "to_r", "write_cross2", "write_genoprobs", "write_kinship",
     "zip_datafiles",
 ]

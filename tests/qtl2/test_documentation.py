@@ -1,9 +1,12 @@
 """The package's table and the examples of its functions are true."""
+import ast
 import doctest
 import inspect
+import math
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import lmmbridge.qtl2 as package
@@ -33,6 +36,24 @@ def test_arguments_are_in_the_order_of_qtl2(r, name):
     ours = [one.name for one in parameters if one.kind is not one.KEYWORD_ONLY]
     theirs = [argument.replace(".", "_") for argument in theirs]
     assert ours == [argument for argument in theirs if argument in ours]
+
+
+def in_python(default):
+    """The value of a default written in R; the first of several, as match.arg takes it."""
+    first = re.match(r'(?:c\()?("[^"]*"|[^,)]+)', default).group(1)
+    known = {"NULL": None, "TRUE": True, "FALSE": False, "Inf": math.inf}
+    return known[first] if first in known else ast.literal_eval(first)
+
+
+@pytest.mark.parametrize("name", [python for theirs, python, _ in ROWS if theirs != "(none)"])
+def test_defaults_are_those_of_qtl2(r, name):
+    code = f'vapply(formals(qtl2::{name}), function(x) paste(deparse(x), collapse = ""), "")'
+    theirs = pd.Series(r.eval(code).value).rename(lambda argument: str(argument).replace(".", "_"))
+    for one in inspect.signature(getattr(package, name)).parameters.values():
+        if one.kind is not one.KEYWORD_ONLY and one.name in theirs.index:
+            written = theirs[one.name]
+            expected = one.empty if written == "" else in_python(written)
+            assert one.default == expected or one.default is expected, (one.name, one.default, written)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
