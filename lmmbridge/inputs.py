@@ -172,7 +172,7 @@ def _common_ids(parts: dict[str, pd.DataFrame]) -> tuple[list[str], list[str]]:
     for name, frame in parts.items():
         alone = [i for i in frame.index if i not in kept]
         if alone:
-            notes.append(f"{_count(alone)} of {name} not in every input, left out ({_some(alone)})")
+            notes.append(f"{count_of(alone)} of {name} not in every input, left out ({some_of(alone)})")
     return common, notes
 
 
@@ -241,7 +241,7 @@ def _batches(ids, phenotypes, columns, Y, X, K, w, notes) -> list[Data]:
         said = list(notes)
         if not keep.all():
             gone = [i for i, kept in zip(ids, keep) if not kept]
-            said.append(f"{_count(gone)} with a missing value of {_some(names, 3)}, left out ({_some(gone)})")
+            said.append(f"{count_of(gone)} with a missing value of {some_of(names, 3)}, left out ({some_of(gone)})")
         data = Data(tuple(i for i, kept in zip(ids, keep) if kept), names, tuple(members), columns,
                     Y[np.ix_(keep, members)], X[keep], K if keep.all() else K[np.ix_(keep, keep)],
                     None if w is None else w[keep], tuple(said))
@@ -257,7 +257,7 @@ def _check_batch(data: Data) -> None:
         raise InputError(f"{whose} is missing for every individual; leave it out")
     if n <= p:
         raise InputError(f"{whose} has {n} individuals with all values and the model has {p} coefficients "
-                         f"({_some(data.columns)}): more individuals than coefficients are needed")
+                         f"({some_of(data.columns)}): more individuals than coefficients are needed")
     constant = np.ptp(data.Y, axis=0) == 0.0
     if constant.any():
         raise InputError(f"pheno '{data.phenotypes[int(np.argmax(constant))]}' has zero variance: it is "
@@ -273,7 +273,7 @@ def _check_batch(data: Data) -> None:
         outside -= basis @ (basis.T @ outside)
         if np.linalg.norm(outside) <= DEPENDENT:
             raise InputError(f"covar: column '{data.columns[j]}' is a combination of the columns before it "
-                             f"({_some(data.columns[:j])}); leave it out")
+                             f"({some_of(data.columns[:j])}); leave it out")
         basis = np.column_stack([basis, outside / np.linalg.norm(outside)])
     residual = np.linalg.norm(data.Y - basis @ (basis.T @ data.Y), axis=0)
     exact = residual <= DEPENDENT * np.linalg.norm(data.Y, axis=0)
@@ -302,10 +302,10 @@ def check_eigenvalues(values: np.ndarray, name: str = "kinship") -> tuple[str, .
     return ()
 
 
-def _count(individuals: list[str]) -> str:
+def count_of(individuals: list[str]) -> str:
     return "1 individual" if len(individuals) == 1 else f"{len(individuals)} individuals"
 
 
-def _some(names, most: int = 5) -> str:
+def some_of(names, most: int = 5) -> str:
     names = list(names)
     return ", ".join(map(str, names[:most])) + (", …" if len(names) > most else "")

@@ -57,7 +57,8 @@ def validate(out, engines, problems, pheno, kinship, covar, weights, cross) -> N
         raise InputError("--problems chooses among the built-in problems; leave it out with --pheno and --kinship")
     if cross is not None and own:
         raise InputError("--cross brings its own data; leave out --pheno, --kinship, --covar and --weights")
-    names = names_in(engines) if engines is not None else list(ENGINES)
+    every = [name for name, engine in ENGINES.items() if cross is None or engine.scans]
+    names = names_in(engines) if engines is not None else every
     available = availability(names)
     for name, found in available.items():
         if engines is not None and found.version is None:

@@ -11,7 +11,7 @@ from scipy import linalg
 
 from lmmbridge import lmm
 from lmmbridge.errors import InputError
-from lmmbridge.inputs import DEPENDENT, check_eigenvalues, frame_of, numbers_of, symmetric
+from lmmbridge.inputs import DEPENDENT, check_eigenvalues, count_of, frame_of, numbers_of, some_of, symmetric
 from lmmbridge.qtl2.kinship import DecomposedKinship
 
 #: A column is dependent on others (or equal to one) when it differs from them by less than this, as in R/qtl2.
@@ -32,6 +32,9 @@ def labelled(values: Any, name: str) -> pd.DataFrame | None:
         return None
     if not isinstance(values, (pd.Series, pd.DataFrame)):
         raise InputError(f"{name} has no IDs: give a pandas Series or DataFrame with the individuals' IDs as index")
+    if isinstance(values.index, pd.RangeIndex) and values.index.name is None:
+        raise InputError(f"{name} has no IDs: its index counts the rows, as pandas makes it; give the individuals' IDs as "
+                         "index (pandas.read_csv(…, index_col=0), or set_index)")
     frame = frame_of(values, name)
     numeric = frame.select_dtypes("number").columns
     frame[numeric] = frame[numeric].replace([np.inf, -np.inf], np.nan)
@@ -79,6 +82,8 @@ class Aligned:
     addcovar, Xcovar, nullcovar, intcovar : DataFrame or None
         n rows; columns of intcovar are among those of addcovar.
     weights : Series or None
+    notes : tuple of str
+        Who is left out.
     """
 
     pheno: pd.DataFrame
@@ -87,6 +92,7 @@ class Aligned:
     nullcovar: pd.DataFrame | None = None
     intcovar: pd.DataFrame | None = None
     weights: pd.Series | None = None
+    notes: tuple[str, ...] = ()
 
     def batches(self) -> tuple[list[Batch], list[str]]:
         """Phenotypes by pattern of missing values, and sentences about those with too few individuals, left out."""
@@ -124,7 +130,8 @@ class Aligned:
 
 
 def align(order: Iterable[str], pheno: Any, addcovar: Any = None, Xcovar: Any = None, nullcovar: Any = None,
-          intcovar: Any = None, weights: Any = None, others: Mapping[str, Iterable[str]] | None = None) -> Aligned:
+          intcovar: Any = None, weights: Any = None, others: Mapping[str, Iterable[str]] | None = None,
+          first: str = "genoprobs") -> Aligned:
     """The individuals that are everywhere, have all covariates and weights, and some phenotype, in the given order.
 
     Parameters
@@ -137,6 +144,8 @@ def align(order: Iterable[str], pheno: Any, addcovar: Any = None, Xcovar: Any = 
         Positive, 1/variance.
     others : mapping of str to sequence of str, optional
         Names of further inputs, and the IDs that they have.
+    first : str, default "genoprobs"
+        The input that `order` is of.
 
     Raises
     ------
@@ -161,19 +170,25 @@ def align(order: Iterable[str], pheno: Any, addcovar: Any = None, Xcovar: Any = 
     if weights is not None:
         complete["weights"] = weights.index[weights.notna().all(axis=1)]
     complete["pheno"] = pheno.index[pheno.notna().any(axis=1)]
+    complete = {first: list(order), **complete}
     sets = [set(ids) for ids in complete.values()]
-    ids = [individual for individual in order if all(individual in found for found in sets)]
+    ids = [individual for individual in complete[first] if all(individual in found for found in sets)]
     if len(ids) < FEWEST:
         found = "no individual has" if not ids else "only 1 individual has" if len(ids) == 1 else \
             f"only {len(ids)} individuals have"
-        raise InputError(f"{found} all that is needed of genoprobs or kinship, {', '.join(complete)}: at least "
-                         f"{FEWEST} are needed; check that the IDs are written alike")
+        raise InputError(f"{found} all that is needed of {', '.join(complete)}: at least {FEWEST} are needed; check that "
+                         "the IDs are written alike")
+    kept = set(ids)
+    alone = {name: [individual for individual in there if individual not in kept] for name, there in complete.items()}
+    notes = tuple(f"{count_of(left)} of {name} lack something of the other inputs, left out ({some_of(left)})"
+                  for name, left in alone.items() if left)
     chosen = {name: frame.loc[ids] for name, frame in covariates.items()}
     if "intcovar" in chosen:
         chosen["addcovar"] = _beside(chosen.get("addcovar"), _new_columns(chosen.get("addcovar"), chosen["intcovar"]))
     if "Xcovar" in chosen:
         chosen["Xcovar"] = _new_columns(chosen.get("addcovar"), chosen["Xcovar"])
-    return Aligned(pheno.loc[ids], weights=None if weights is None else weights.loc[ids].iloc[:, 0], **chosen)
+    return Aligned(pheno.loc[ids], weights=None if weights is None else weights.loc[ids].iloc[:, 0], notes=notes,
+                   **chosen)
 
 
 def independent_columns(X: pd.DataFrame) -> pd.DataFrame:
@@ -197,6 +212,18 @@ def which_independent(X: pd.DataFrame) -> list[int]:
     sizes = np.abs(np.diag(R))
     rank = int(np.sum(sizes > TOLERANCE * max(np.linalg.norm(values[:, 0]), sizes[0])))
     return [0, *sorted((pivots[:rank] + 1).tolist())]
+
+
+def truth(value: Any, name: str) -> bool:
+    """True or False, and nothing that merely passes for one.
+
+    Raises
+    ------
+    InputError
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise InputError(f"{name} is {value!r}: give True or False")
+    return bool(value)
 
 
 class Kinship:

@@ -1,6 +1,7 @@
 """Crosses: R/qtl2's cross2 object, and reading it from a control file or a zip bundle."""
 from __future__ import annotations
 
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,6 +123,10 @@ def read_cross2(file: str | Path, quiet: bool = True) -> Cross2:
     >>> iron.gmap["X"].tolist()
     [29.5, 57.9]
     """
+    if not isinstance(file, (str, os.PathLike)):
+        raise InputError(f"file is {file!r}: give the path of a control file, its folder, or a zip bundle")
+    if "://" in str(file):
+        raise InputError(f"'{file}' is a web address, which is not read: download the file and give its path")
     path = Path(file).expanduser()
     if path.is_dir():
         files = [entry for entry in path.iterdir() if entry.is_file() and not entry.name.startswith(".")]

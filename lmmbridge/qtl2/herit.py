@@ -12,7 +12,7 @@ from lmmbridge import __version__, lmm
 from lmmbridge.errors import InputError
 from lmmbridge.parallel import run_over
 from lmmbridge.progress import Progress
-from lmmbridge.qtl2.alignment import Batch, Kinship, align
+from lmmbridge.qtl2.alignment import Batch, Kinship, align, truth
 from lmmbridge.qtl2.kinship import DecomposedKinship
 from lmmbridge.qtl2.scan1 import without_bound
 
@@ -65,8 +65,8 @@ def est_herit(pheno: Any, kinship: Any, addcovar: Any = None, weights: Any = Non
     pheno : DataFrame or Series
         Phenotypes; index: IDs. Values that are not finite are missing.
     kinship : DataFrame
-        One kinship matrix (of `calc_kinship`); the covariance is made of twice the matrix, so that ĥ is 2h/(1 + h) of
-        the h that `lmmbridge.fit_lmm` gives.
+        One kinship matrix (of `calc_kinship`); the covariance is made of twice the matrix, so that ĥ is h/(2 − h) of the
+        h that `lmmbridge.fit_lmm` gives.
     addcovar : DataFrame or Series, optional
         Covariates; an intercept is always there. Columns that depend on others are left out, and said.
     weights : Series, optional
@@ -102,11 +102,13 @@ def est_herit(pheno: Any, kinship: Any, addcovar: Any = None, weights: Any = Non
     if isinstance(kinship, (Mapping, DecomposedKinship)):
         raise InputError("kinship must be one kinship matrix that is not decomposed: give the DataFrame of "
                          "calc_kinship(probs)")
+    truth(reml, "reml")
     kinship = Kinship(kinship, ())
-    aligned = align(kinship.ids, pheno, addcovar, weights=weights)
+    aligned = align(kinship.ids, pheno, addcovar, weights=weights, first="kinship")
     names = aligned.pheno.columns
     sample_size = aligned.pheno.notna().sum()
     batches, notes = aligned.batches()
+    notes = [*aligned.notes, *notes]
     table = pd.DataFrame(np.nan, names, ["hsq", "log10lik", "resid_sd"])
     with Progress("est_herit", len(names), quiet) as progress:
         for batch, rows in run_over(lambda batch: (batch, _estimates(batch, kinship, reml, progress)),

@@ -69,7 +69,7 @@ def hsq_profiles(pheno: Any, kinship: Any, addcovar: Any = None, weights: Any = 
     (0.596, [0.44, 0.73])
     """
     kinship = Kinship(kinship, ())
-    aligned = align(kinship.ids, pheno, addcovar, weights=weights)
+    aligned = align(kinship.ids, pheno, addcovar, weights=weights, first="kinship")
     found: dict[str, HsqProfile] = {}
     for profiles in run_over(lambda batch: _profiles(batch, kinship, reml), aligned.batches()[0], cores):
         found |= profiles

@@ -26,9 +26,10 @@ class Map(Mapping):
     """
 
     def __init__(self, positions: Mapping[str, pd.Series], is_x_chr: Mapping[str, bool] | None = None):
-        self._positions = {str(chromosome): series.astype(float) for chromosome, series in positions.items()}
+        self._positions = {str(chromosome): _numbers(str(chromosome), series) for chromosome, series in positions.items()}
+        on_x = {str(chromosome): bool(flag) for chromosome, flag in (is_x_chr or {}).items()}
         self.is_x_chr = None if is_x_chr is None else {
-            chromosome: bool(is_x_chr.get(chromosome, False)) for chromosome in self._positions}
+            chromosome: on_x.get(chromosome, False) for chromosome in self._positions}
         seen: set[str] = set()
         for chromosome, series in self._positions.items():
             values = series.to_numpy()
@@ -59,3 +60,16 @@ class Map(Mapping):
     def markers(self) -> tuple[str, ...]:
         """Names of all markers, chromosome after chromosome."""
         return tuple(name for series in self.values() for name in series.index)
+
+
+def _numbers(chromosome: str, series: pd.Series) -> pd.Series:
+    """The positions as float, the marker names as text."""
+    if not isinstance(series, pd.Series):
+        raise InputError(f"map: chromosome '{chromosome}' is a {type(series).__name__}: give a Series of positions with the "
+                         "marker names as index")
+    numbers = pd.to_numeric(series, errors="coerce")
+    text = numbers.isna() & series.notna()
+    if text.any():
+        raise InputError(f"map: chromosome '{chromosome}' holds positions that are not numbers ('{series[text].iloc[0]}' of "
+                         f"marker '{series.index[text][0]}'); give cM or Mb")
+    return numbers.astype(float).set_axis([str(name) for name in series.index])

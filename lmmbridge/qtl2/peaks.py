@@ -15,6 +15,7 @@ from lmmbridge.qtl2.intervals import (bayes_intervals, check_drop, check_prob, i
 from lmmbridge.qtl2.maps import Map
 from lmmbridge.qtl2.scan1 import Scan1
 from lmmbridge.qtl2.scan_map import align_scan1_map, chromosome_names, column_number
+from lmmbridge.qtl2.thresholds import Scan1PermSummary
 
 
 def find_peaks(scan1_output: Scan1, map: Map, threshold=3.0, peakdrop=math.inf, drop=None, prob=None, thresholdX=None,
@@ -27,8 +28,9 @@ def find_peaks(scan1_output: Scan1, map: Map, threshold=3.0, peakdrop=math.inf, 
     scan1_output : Scan1
     map : Map
         Positions in cM or Mb. Its `is_x_chr` says where the values for the X chromosome hold.
-    threshold : float or sequence of float, default 3
-        A peak is above it. This and all the following numbers: one, or one for each LOD column.
+    threshold : float, sequence of float, or Scan1PermSummary, default 3
+        A peak is above it. A summary of permutations has one significance level, and brings thresholdX where it is of the
+        X chromosome, too. This and all the following numbers: one, or one for each LOD column.
     peakdrop : float or sequence of float, default inf
         By more than this LOD falls between two peaks of a chromosome. Default: one peak, the highest.
     drop : float or sequence of float, optional
@@ -78,6 +80,8 @@ def find_peaks(scan1_output: Scan1, map: Map, threshold=3.0, peakdrop=math.inf, 
             warnings.warn(f"{name} is without effect where {name[:-1]} is not given", stacklevel=2)
     if sort_by not in ("column", "pos", "lod"):
         raise InputError(f"sort_by is {sort_by!r}: give 'column', 'pos' or 'lod'")
+    if isinstance(threshold, Scan1PermSummary):
+        threshold, thresholdX = threshold.for_peaks(thresholdX)
     lod, map = align_scan1_map(scan1_output.lod, map)
     columns = lod.columns
 
@@ -215,11 +219,15 @@ def _autosomes_and_x(name: str, autosomes, x, columns: pd.Index) -> tuple[np.nda
 
 
 def _per_column(name: str, values, columns: pd.Index) -> np.ndarray:
+    if isinstance(values, pd.Series) and set(values.index) == set(columns):
+        values = values.loc[columns]
     try:
         numbers = np.asarray(values, dtype=float)
     except (TypeError, ValueError):
         raise InputError(f"{name} is {values!r}: give a number, or one for each LOD column") from None
-    if numbers.ndim > 1 or (numbers.size != 1 and numbers.size != len(columns)):
+    if numbers.ndim > 1:
+        raise InputError(f"{name} is a table of shape {numbers.shape}: give a number, or one for each LOD column (one row)")
+    if numbers.size != 1 and numbers.size != len(columns):
         raise InputError(f"{name} has {numbers.size} values and the scan has {len(columns)} LOD columns: give one "
                          "number, or one for each column")
     if np.isnan(numbers).any():

@@ -76,7 +76,7 @@ def permuted_maxima(setup: Setup, permutations: np.ndarray, cores: int = 1,
         n = setup.aligned.pheno[few[0]].notna().sum()
         raise InputError(f"pheno '{few[0]}' has {n} individuals with all values, too few for the model; leave it out")
     for batch in batches:
-        scanner = Scanner(setup, batch, progress)
+        scanner = Scanner(setup, batch, progress or Progress("", 0, quiet=True))
         for null in dict.fromkeys(setup.nulls.values()):
             eigen, hsq, _ = scanner.null(null)
             if hsq is not None and np.isnan(hsq).any():

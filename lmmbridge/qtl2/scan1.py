@@ -13,11 +13,13 @@ from lmmbridge.errors import InputError
 from lmmbridge.lmm.scan import residual_sums_of_squares
 from lmmbridge.parallel import run_over
 from lmmbridge.progress import Progress
-from lmmbridge.qtl2.alignment import Aligned, Batch, Kinship, align, independent_columns, rotation
+from lmmbridge.qtl2.alignment import Aligned, Batch, Kinship, align, independent_columns, rotation, truth
 from lmmbridge.qtl2.genoprobs import Genoprobs
 
 #: Genotype columns of the X chromosome whose mean over individuals and positions is below this do not exist there.
 ABSENT_ON_X = 1e-8
+#: A LOD score below minus this is negative; nearer to 0 it is rounding.
+NEGATIVE = 1e-9
 #: Positions are taken in blocks of about this many numbers (2 MB of them, which caches hold).
 BLOCK = 2**18
 
@@ -112,7 +114,7 @@ def scan1(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any =
 
     Examples
     --------
-    >>> from lmmbridge.qtl2 import calc_genoprob, calc_kinship, extdata, read_cross2, scan1
+    >>> from lmmbridge.qtl2 import calc_genoprob, calc_kinship, extdata, get_x_covar, read_cross2, scan1
     >>> iron = read_cross2(extdata("iron.zip"))
     >>> probs = calc_genoprob(iron, error_prob=0.002)
     >>> scan = scan1(probs, iron.pheno, calc_kinship(probs, "loco"), Xcovar=get_x_covar(iron))
@@ -126,6 +128,7 @@ def scan1(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any =
     lod = pd.DataFrame(np.nan, list(genoprobs.positions), list(setup.aligned.pheno.columns))
     used = pd.DataFrame(np.nan, lod.index, lod.columns) if setup.each else setup.no_hsq()
     batches, notes = setup.aligned.batches()
+    notes = [*setup.aligned.notes, *notes]
     total = len(lod) * sum(len(batch.phenotypes) for batch in batches)
     with Progress("scan1", total, quiet) as progress:
         for batch in batches:
@@ -137,7 +140,19 @@ def scan1(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any =
                     used.loc[positions if setup.each else setup.nulls[chromosome], batch.phenotypes] = found.hsq
                 notes += found.notes
             notes += batch.notes
+    notes += _negative(lod, genoprobs, setup)
     return Scan1(lod, used, setup.aligned.pheno.notna().sum(), setup.criterion, tuple(dict.fromkeys(notes)))
+
+
+def _negative(lod: pd.DataFrame, genoprobs: Genoprobs, setup: Setup) -> list[str]:
+    """A note where the null model of the X chromosome explains what the model with the QTL cannot."""
+    if setup.aligned.Xcovar is None:
+        return []
+    on_x = [name for chromosome, array in genoprobs.items() if genoprobs.is_x_chr[chromosome]
+            for name in array.coords["position"].values]
+    below = int((lod.loc[on_x] < -NEGATIVE).to_numpy().sum())
+    return [f"X chromosome: {below} LOD scores are below 0, since the null model there has covariates (Xcovar) that neither "
+            "the genotypes nor addcovar hold; give them as addcovar, too"] if below else []
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,6 +201,7 @@ def set_up(genoprobs: Genoprobs, pheno: Any, kinship: Any, addcovar: Any, Xcovar
     InputError
     """
     refuse_binary(model, kinship)
+    truth(reml, "reml")
     if not isinstance(genoprobs, Genoprobs):
         raise InputError(f"genoprobs is a {type(genoprobs).__name__}: give a Genoprobs, as from calc_genoprob")
     each = isinstance(hsq, str)
@@ -236,7 +252,10 @@ class Scanner:
         batch = self.batch
         if self.setup.given is not None:
             return self.setup.given.loc[null, batch.phenotypes].to_numpy(), []
-        maxima = [lmm.estimate_hsq(rotated, self.setup.reml) for rotated in lmm.rotate(eigen, batch.Y, X)]
+        maxima = []
+        for rotated in lmm.rotate(eigen, batch.Y, X):
+            self.progress.advance(0)        # so that Ctrl-C ends this in a thread, too
+            maxima.append(lmm.estimate_hsq(rotated, self.setup.reml))
         found = [(maximum.bounded or (np.nan, np.nan))[0] for maximum in maxima]
         return np.array(found), [without_bound(name, hsq) for name, maximum, hsq in zip(batch.phenotypes, maxima, found)
                                  if maximum.unbounded]

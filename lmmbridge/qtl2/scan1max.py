@@ -88,6 +88,7 @@ def scan1max(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: An
     maxima = pd.DataFrame(np.nan, chromosomes, list(setup.aligned.pheno.columns))
     used = setup.no_hsq()
     batches, notes = setup.aligned.batches()
+    notes = [*setup.aligned.notes, *notes]
     total = len(genoprobs.positions) * sum(len(batch.phenotypes) for batch in batches)
     with Progress("scan1max", total, quiet) as progress:
         for batch in batches:

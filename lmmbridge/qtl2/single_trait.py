@@ -12,7 +12,7 @@ import xarray as xr
 
 from lmmbridge import lmm
 from lmmbridge.errors import InputError
-from lmmbridge.qtl2.alignment import Batch, Kinship, align, independent_columns, rotation
+from lmmbridge.qtl2.alignment import Batch, Kinship, align, independent_columns, rotation, truth
 from lmmbridge.qtl2.genoprobs import Genoprobs
 from lmmbridge.qtl2.scan1 import given_hsq, without_bound
 
@@ -90,6 +90,7 @@ def single_trait(individuals: Iterable[str], chromosome: str | None, pheno: Any,
     """
     if hsq is not None and kinship is None:
         raise InputError("hsq is given without kinship, where it has no meaning; leave it out, or give the kinship")
+    truth(reml, "reml")
     kinship = None if kinship is None else _one_kinship(kinship, chromosome)
     addcovar, nullcovar, intcovar = (_named(covariates, prefix) for covariates, prefix in (
         (addcovar, "ac"), (nullcovar, "nc"), (intcovar, "ic")))
@@ -99,7 +100,7 @@ def single_trait(individuals: Iterable[str], chromosome: str | None, pheno: Any,
     if not batches:
         raise InputError(notes[0])
     batch = batches[0]
-    notes += batch.notes
+    notes = [*aligned.notes, *notes, *batch.notes]
     if batch.intcovar is not None:
         notes += [f"intcovar: column '{name}' depends on the intercept and the other columns; it is left out"
                   for name in aligned.intcovar.columns if name not in batch.intcovar.columns]

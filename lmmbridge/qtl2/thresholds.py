@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,6 +47,18 @@ class Scan1PermSummary:
     A: pd.DataFrame
     X: pd.DataFrame | None
     n_perm: pd.DataFrame
+
+    def for_peaks(self, of_x: Any = None) -> tuple[pd.Series, Any]:
+        """The thresholds by phenotype for find_peaks: of the autosomes, and of the X chromosome (unless given).
+
+        Raises
+        ------
+        InputError
+            If there is more than one significance level.
+        """
+        if len(self.A) != 1:
+            raise InputError(f"threshold is a summary of {len(self.A)} significance levels: make one of a single alpha")
+        return self.A.iloc[0], self.X.iloc[0] if of_x is None and self.X is not None else of_x
 
     def __str__(self) -> str:
         """The thresholds with three digits, under headings with the numbers of permutations."""

@@ -1017,3 +1017,9 @@ def test_progress_is_told_when_asked(r, capsys):
 def test_examples(r, module):
     result = doctest.testmod(importlib.import_module(f"lmmbridge.qtl2.{module}"))
     assert result.attempted and not result.failed
+
+
+@pytest.mark.parametrize("file, words", [("https://kbroman.org/iron.zip", "is a web address"), (None, "file is None")])
+def test_what_is_no_path_is_said(file, words):
+    with pytest.raises(InputError, match=words):
+        read_cross2(file)

@@ -17,6 +17,8 @@ from lmmbridge.qtl2 import peaks
 from lmmbridge.qtl2.coefficients import Scan1Coef
 from lmmbridge.qtl2.maps import Map
 from lmmbridge.qtl2.peaks import find_peaks, max_scan1
+from lmmbridge.qtl2.scan1 import Scan1
+from lmmbridge.qtl2.thresholds import Scan1Perm, summary_scan1perm
 from lmmbridge.qtl2.r_objects import from_r
 
 COLUMNS = 20
@@ -236,3 +238,21 @@ def test_bad_arguments_of_max_scan1_are_refused_in_a_sentence(iron_scan, call, s
 def test_examples_run(r):
     result = doctest.testmod(peaks)
     assert result.attempted > 0 and result.failed == 0
+
+
+def test_the_summary_of_permutations_is_a_threshold():
+    names = ["a", "b", "c"]
+    scan = Scan1(pd.DataFrame({"liver": [1.0, 4.0, 2.0], "spleen": [1.0, 4.0, 2.0]}, names), None,
+                 pd.Series({"liver": 9, "spleen": 9}))
+    map = Map({"1": pd.Series([1.0, 2.0, 3.0], names)})
+    maxima = pd.DataFrame({"spleen": [4.5] * 9, "liver": [3.5] * 9})     # in another order than the scan
+    summary = summary_scan1perm(Scan1Perm(maxima))
+    assert list(find_peaks(scan, map, threshold=summary)["lodcolumn"]) == ["liver"]
+    assert list(find_peaks(scan, map, threshold=summary.A.iloc[0])["lodcolumn"]) == ["liver"]
+    with pytest.raises(InputError, match="2 significance levels"):
+        find_peaks(scan, map, threshold=summary_scan1perm(Scan1Perm(maxima), alpha=[0.05, 0.1]))
+    with pytest.raises(InputError, match="threshold is a table"):
+        find_peaks(scan, map, threshold=pd.concat([summary.A, summary.A]))
+    on_x = Map(map, {"1": True})
+    by_part = summary_scan1perm(Scan1Perm(maxima, maxima + 2.0, pd.Series({"A": 10.0, "X": 1.0})))
+    assert find_peaks(scan, on_x, threshold=by_part).empty

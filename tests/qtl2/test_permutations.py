@@ -177,7 +177,7 @@ def test_maxima_where_genotypes_depend_on_covariates_or_carry_little_or_nothing(
         "one carrier": 0.9 * carrier,
         "near a constant": 0.5 + 1e-3 * rng.random(284),
         "nearer": 0.5 + 1e-7 * rng.random(284),
-        "near all is explained": iron.pheno["liver"].to_numpy() / 200.0 + 1e-6 * rng.random(284),
+        "near all is explained": iron.pheno["liver"].to_numpy() / 300.0 + 1e-6 * rng.random(284),
     }
     for name, first in kinds.items():
         G = np.stack([1.0 - first, 0.3 * first, 0.7 * first], axis=1)       # of rank 1: the third depends on the second
