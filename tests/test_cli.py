@@ -102,7 +102,7 @@ def test_bad_files(files):
     (files / "binary.csv").write_bytes(bytes(range(128, 256)))
     (files / "folder.csv").mkdir()
     for name, sentence in {"twice.csv": "individual 'm0' occurs more than once", "empty.csv": "empty.csv is empty",
-                           "header.csv": "has 0 rows", "ragged.csv": "cannot be read as CSV",
+                           "header.csv": "has 0 rows", "ragged.csv": "line 3: 4 cells where the header has 2",
                            "binary.csv": "cannot be read as CSV",
                            "semicolons.csv": "is separated by ';'", "columns.csv": "column 'weight' occurs more than once", "folder.csv": "cannot be read as CSV",
                            "absent.csv": "absent.csv does not exist"}.items():
