@@ -7,12 +7,19 @@ import numpy as np
 import pandas as pd
 
 from lmmbridge.errors import InputError
-from lmmbridge.qtl2.coefficients import scan1coef
+from lmmbridge.qtl2.coefficients import effects_along
 from lmmbridge.qtl2.genoprobs import Genoprobs
 from lmmbridge.qtl2.scan1 import ABSENT_ON_X
+from lmmbridge.qtl2.single_trait import single_trait
 
 
-def centred_effects(genoprobs: Genoprobs, pheno: Any, **arguments
+#: What is said where a genotype has no coefficient.
+DEPENDENT = ("genotype columns depend on each other or on the covariates: those left out have no effect, and the others are "
+             "deviations from the mean of those that have one")
+
+
+def centred_effects(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any = None, nullcovar: Any = None,
+                    intcovar: Any = None, weights: Any = None, hsq: Any = None, reml: bool = True
                     ) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]:
     """Effects of the genotypes along one chromosome, less their mean, and their standard errors.
 
@@ -29,7 +36,8 @@ def centred_effects(genoprobs: Genoprobs, pheno: Any, **arguments
     Returns
     -------
     effects, errors : DataFrame, positions × genotypes
-        NaN for genotypes that do not occur, such as some on the X chromosome.
+        NaN for genotypes that do not occur, such as some on the X chromosome, and for those that have no coefficient
+        beside the others and the covariates; the effects of the others sum to 0.
     notes : tuple of str
 
     Raises
@@ -56,18 +64,23 @@ def centred_effects(genoprobs: Genoprobs, pheno: Any, **arguments
     if len(present) < 2:
         raise InputError(f"genoprobs: chromosome '{chromosome}' has only one genotype: there are no effects to "
                          "estimate")
-    probs = Genoprobs({chromosome: array.isel(genotype=np.flatnonzero(occur))}, genoprobs.is_x_chr, genoprobs.crosstype,
-                      genoprobs.alleles, genoprobs.alleleprobs)
-    # β_j = mean + d_j and Σd = 0: all deviations but the one of a genotype left out are coefficients of the model.
-    fits = [scan1coef(probs, pheno, contrasts=_mean_and_deviations(present, out), se=True, **arguments)
-            for out in (present[-1], present[0])]
-    effects, errors = (pd.concat([first[present[:-1]], second[present[-1:]]], axis=1).reindex(columns=genotypes)
-                       for first, second in zip(*((fit.coef, fit.se) for fit in fits)))
-    return effects, errors, fits[0].notes
+    trait = single_trait(genoprobs.individuals, chromosome, pheno, kinship, addcovar, nullcovar, intcovar, weights, hsq,
+                         reml)
+    k, notes, centred = len(present), list(trait.notes), []
+    for found in effects_along(array.isel(genotype=np.flatnonzero(occur)), trait, np.eye(k)):
+        notes += [DEPENDENT] if np.isnan(found.beta).any() else []
+        centred += [_deviations(beta[:k], sigmasq * covariance[:k, :k])
+                    for beta, covariance, sigmasq in zip(found.beta, found.covariance, found.sigmasq)]
+    positions = array.coords["position"].values
+    effects, errors = (pd.DataFrame(values, positions, present).reindex(columns=genotypes) for values in zip(*centred))
+    return effects, errors, tuple(dict.fromkeys(notes))
 
 
-def _mean_and_deviations(genotypes: list[str], out: str) -> pd.DataFrame:
-    """Contrasts: the mean first, which the interactions leave out, then the deviations of all genotypes but one."""
-    eye = pd.DataFrame(np.eye(len(genotypes)), genotypes, genotypes)
-    deviations = eye.drop(columns=out).sub(eye[out], axis=0)
-    return pd.concat([pd.Series(1.0, genotypes, name="mean"), deviations], axis=1)
+def _deviations(beta: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Effects less the mean of those that there are (not NaN), and their standard errors."""
+    kept = ~np.isnan(beta)
+    T = np.eye(kept.sum()) - 1.0 / max(kept.sum(), 1)
+    effects, errors = np.full((2, len(beta)), np.nan)
+    effects[kept] = T @ beta[kept]
+    errors[kept] = np.sqrt(np.diag(T @ covariance[np.ix_(kept, kept)] @ T.T))
+    return effects, errors

@@ -1,17 +1,19 @@
 """QTL effects along a chromosome: R/qtl2's scan1coef."""
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from lmmbridge import __version__
-from lmmbridge.lmm.effects import effects
+from lmmbridge.lmm.effects import Effects, effects
 from lmmbridge.qtl2.genoprobs import Genoprobs
 from lmmbridge.qtl2.scan1 import BLOCK, refuse_binary
-from lmmbridge.qtl2.single_trait import contrast_matrix, one_chromosome, single_trait
+from lmmbridge.qtl2.single_trait import SingleTrait, contrast_matrix, one_chromosome, single_trait
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,13 +140,8 @@ def scan1coef(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: A
     trait = single_trait(genoprobs.individuals, chromosome, pheno, kinship, addcovar,
                          None if kinship is None else nullcovar, intcovar, weights, hsq, reml)
     names = trait.coefficient_names(genotypes)
-    rows = pd.Index(genoprobs.individuals).get_indexer(trait.batch.ids)
-    size = max(1, BLOCK // (len(rows) * len(names)))
     coef, errors, reduced = [], [], 0
-    for start in range(0, array.sizes["position"], size):
-        G = np.einsum("igj,gc->icj", array.values[rows, :, start:start + size], A)
-        X = trait.design(G)
-        found = effects(trait.y, np.moveaxis(trait.whitened(X), 2, 0), np.moveaxis(X, 2, 0))
+    for found in effects_along(array, trait, A):
         coef.append(found.beta)
         errors.append(found.se)
         reduced += int(np.sum(found.rank < len(names)))
@@ -157,7 +154,16 @@ def scan1coef(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: A
     if reduced:
         notes = notes + [f"at {reduced} of {len(positions)} positions columns depend on each other; of those that were "
                          "left out the coefficients are NaN"]
-    return Scan1Coef(coef, errors if se else None, len(rows), trait.hsq, trait.criterion, tuple(notes))
+    return Scan1Coef(coef, errors if se else None, len(trait.batch.ids), trait.hsq, trait.criterion, tuple(notes))
+
+
+def effects_along(array: xr.DataArray, trait: SingleTrait, A: np.ndarray) -> Iterator[Effects]:
+    """The effects along a chromosome, some positions at a time; A: genotypes × columns of the model."""
+    rows = pd.Index(array.coords["individual"].values).get_indexer(trait.batch.ids)
+    size = max(1, BLOCK // (len(rows) * len(trait.coefficient_names([""] * A.shape[1]))))
+    for start in range(0, array.sizes["position"], size):
+        X = trait.design(np.einsum("igj,gc->icj", array.values[rows, :, start:start + size], A))
+        yield effects(trait.y, np.moveaxis(trait.whitened(X), 2, 0), np.moveaxis(X, 2, 0))
 
 
 def _zero_sum(coef: pd.DataFrame, errors: pd.DataFrame, k: int) -> tuple[pd.DataFrame, pd.DataFrame]:

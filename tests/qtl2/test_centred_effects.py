@@ -14,7 +14,7 @@ from lmmbridge.qtl2.extdata import extdata
 from lmmbridge.qtl2.fit1 import fit1
 from lmmbridge.qtl2.genoprobs import Genoprobs
 from lmmbridge.qtl2.kinship import calc_kinship
-from lmmbridge.qtl2.through_r import calc_genoprob
+from lmmbridge.qtl2.through_r import calc_genoprob, insert_pseudomarkers
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,20 @@ def test_effects_are_those_of_scan1coef(iron, tolerance):
     effects, _, _ = centred_effects(probs, cross.pheno["spleen"], kinship=loco["16"])
     theirs = scan1coef(probs, cross.pheno["spleen"], loco["16"], zerosum=True).coef[effects.columns]
     assert np.allclose(effects, theirs, rtol=tolerance("centred_effects"))
+
+
+def test_with_sex_on_x_effects_are_smooth_and_sum_to_zero(iron, tolerance):
+    """Sex depends on the genotypes there: one of them has no coefficient, the same one everywhere."""
+    cross, probs, loco = iron
+    probs = calc_genoprob(cross, insert_pseudomarkers(cross.gmap, step=1.0), error_prob=0.002).subset(chr=["X"])
+    sex = (cross.covar["sex"] == "m").astype(float)
+    effects, errors, notes = centred_effects(probs, cross.pheno["liver"], kinship=loco["X"], addcovar=sex)
+    theirs = scan1coef(probs, cross.pheno["liver"], loco["X"], sex, zerosum=True).coef[effects.columns]
+    assert np.allclose(effects, theirs, rtol=tolerance("centred_effects"), equal_nan=True)
+    missing = effects.columns[effects.isna().any()]
+    assert len(missing) == 1 and effects[missing[0]].isna().all() and errors[missing[0]].isna().all()
+    assert np.allclose(effects.sum(axis=1), 0.0, atol=tolerance("centred_effects") * effects.abs().max().max())
+    assert any("deviations from the mean of those that have one" in note for note in notes)
 
 
 def test_genotypes_that_do_not_occur_have_no_effect(iron, tolerance):
