@@ -114,11 +114,14 @@ def prepare(pheno: Any, kinship: Any, covar: Any = None, weights: Any = None) ->
 
 
 def frame_of(values: Any, name: str, leader: str = "", order: pd.Index | None = None) -> pd.DataFrame:
-    """Any accepted input as a DataFrame with unique text IDs and column names; an array takes the leader's IDs."""
+    """Any accepted input as a DataFrame with unique text IDs and column names; an array takes the leader's IDs.
+
+    The values of a Series or DataFrame are not copied.
+    """
     if isinstance(values, pd.Series):
         frame = values.to_frame(name if values.name is None else str(values.name))
     elif isinstance(values, pd.DataFrame):
-        frame = values.copy()
+        frame = values.copy(deep=False)
     else:
         try:
             array = values.astype(float).filled(np.nan) if np.ma.isMaskedArray(values) else np.asarray(values)
@@ -148,6 +151,13 @@ def frame_of(values: Any, name: str, leader: str = "", order: pd.Index | None = 
         twice = frame.index[frame.index.duplicated()][0]
         raise InputError(f"{name}: individual '{twice}' occurs more than once; give every individual one row")
     return frame
+
+
+def refuse_row_numbers(values: pd.Series | pd.DataFrame, name: str) -> None:
+    """Refuse the index that pandas makes where it is given none: it counts the rows."""
+    if isinstance(values.index, pd.RangeIndex) and values.index.name is None:
+        raise InputError(f"{name} has no IDs: its index counts the rows, as pandas makes it; give the individuals' IDs as "
+                         "index (pandas.read_csv(…, index_col=0), or set_index)")
 
 
 def _kinship_frame(kinship: Any, leader: str, order: pd.Index) -> pd.DataFrame:

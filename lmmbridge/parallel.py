@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from numbers import Integral
 from typing import Any
 
 from lmmbridge.errors import InputError
@@ -11,9 +12,9 @@ from lmmbridge.errors import InputError
 
 def number_of_cores(cores: int) -> int:
     """How many cores `cores` stands for: 0 is all but one, as in R/qtl2."""
-    if isinstance(cores, bool) or not isinstance(cores, int) or cores < 0:
+    if isinstance(cores, bool) or not isinstance(cores, Integral) or cores < 0:
         raise InputError(f"cores is {cores!r}: give how many to use, or 0 for all but one")
-    return cores or max((os.cpu_count() or 1) - 1, 1)
+    return int(cores) or max((os.cpu_count() or 1) - 1, 1)
 
 
 def run_over(function: Callable[[Any], Any], items: Iterable, cores: int = 1) -> Iterator:

@@ -1,10 +1,9 @@
 """Progress of long work: a bar on the terminal once two seconds have passed."""
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import CancelledError
-from threading import Lock
+from threading import Lock, Timer
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -31,18 +30,25 @@ class Progress:
         self._description, self._total, self._done = description, total, 0
         self._console = None if quiet else Console(stderr=True)
         self._bars: Bars | None = None
-        self._started = time.monotonic()
+        self._timer: Timer | None = None
         self._lock = Lock()
         self._cancelled = False
 
     def __enter__(self) -> Progress:
+        if self._console is not None and self._console.is_terminal:
+            self._timer = Timer(PATIENCE, self._show)
+            self._timer.daemon = True
+            self._timer.start()
         return self
 
     def __exit__(self, kind, error, traceback) -> None:
         with self._lock:
             self._cancelled = kind is not None
-            if self._bars is not None:
-                self._bars.stop()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer.join()      # after which no bar can appear
+        if self._bars is not None:
+            self._bars.stop()
 
     def advance(self, steps: int = 1) -> None:
         """Count `steps` more as done."""
@@ -52,11 +58,14 @@ class Progress:
             self._done += steps
             if self._bars is not None:
                 self._bars.update(self._task, completed=self._done)
-            elif self._console is not None and self._console.is_terminal and time.monotonic() - self._started > PATIENCE:
-                self._bars = Bars(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-                                  TimeElapsedColumn(), TimeRemainingColumn(), console=self._console, transient=True)
-                self._task = self._bars.add_task(self._description, total=self._total, completed=self._done)
-                self._bars.start()
+
+    def _show(self) -> None:
+        """From a thread of its own, since the first step may be all the work there is."""
+        with self._lock:
+            self._bars = Bars(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+                              TimeRemainingColumn(), console=self._console, transient=True)
+            self._task = self._bars.add_task(self._description, total=self._total, completed=self._done)
+            self._bars.start()
 
 
 def track(iterable: Iterable, description: str, total: int | None = None, quiet: bool = False) -> Iterator:

@@ -4,7 +4,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def eigen_decomposition(kinship: np.ndarray, weights: np.ndarray | None = None) 
     if weights is not None:
         root = np.sqrt(weights)
         kinship = root[:, None] * kinship * root
-    values, vectors = linalg.eigh(kinship, driver="evd", check_finite=False)
+    values, vectors = np.linalg.eigh(kinship)       # lets other threads run, which scipy's does not
     eigen = Eigen(values, vectors, weights)
     values[np.abs(values) <= eigen.zero] = 0.0
     return eigen

@@ -11,8 +11,9 @@ from scipy import linalg
 
 from lmmbridge import lmm
 from lmmbridge.errors import InputError
-from lmmbridge.inputs import DEPENDENT, check_eigenvalues, count_of, frame_of, numbers_of, some_of, symmetric
-from lmmbridge.qtl2.kinship import DecomposedKinship
+from lmmbridge.inputs import (DEPENDENT, check_eigenvalues, count_of, frame_of, numbers_of, refuse_row_numbers, some_of,
+                              symmetric)
+from lmmbridge.qtl2.kinship import DecomposedKinship, check_kinship
 
 #: A column is dependent on others (or equal to one) when it differs from them by less than this, as in R/qtl2.
 TOLERANCE = 1e-12
@@ -32,12 +33,10 @@ def labelled(values: Any, name: str) -> pd.DataFrame | None:
         return None
     if not isinstance(values, (pd.Series, pd.DataFrame)):
         raise InputError(f"{name} has no IDs: give a pandas Series or DataFrame with the individuals' IDs as index")
-    if isinstance(values.index, pd.RangeIndex) and values.index.name is None:
-        raise InputError(f"{name} has no IDs: its index counts the rows, as pandas makes it; give the individuals' IDs as "
-                         "index (pandas.read_csv(…, index_col=0), or set_index)")
+    refuse_row_numbers(values, name)
     frame = frame_of(values, name)
-    numeric = frame.select_dtypes("number").columns
-    frame[numeric] = frame[numeric].replace([np.inf, -np.inf], np.nan)
+    finite = frame.select_dtypes("number").replace([np.inf, -np.inf], np.nan)
+    frame = frame.assign(**finite)
     return pd.DataFrame(numbers_of(frame, name, missing=True), frame.index, frame.columns)
 
 
@@ -257,7 +256,7 @@ class Kinship:
         for name, matrix in self._matrices.items():
             whose = self._called(name)
             if not isinstance(matrix, DecomposedKinship):
-                self._matrices[name] = matrix = self._checked(matrix, whose)
+                self._matrices[name] = matrix = check_kinship(matrix, whose)
             ids = tuple(matrix.ids if isinstance(matrix, DecomposedKinship) else matrix.index)
             self.ids = ids if name == next(iter(self._matrices)) else self.ids
             if ids != self.ids:
@@ -265,21 +264,6 @@ class Kinship:
 
     def _called(self, chromosome: str) -> str:
         return f"kinship of chromosome '{chromosome}'" if self.loco else "kinship"
-
-    @staticmethod
-    def _checked(matrix: Any, whose: str) -> pd.DataFrame:
-        matrix = labelled(matrix, whose)
-        if matrix is None:
-            raise InputError(f"{whose} is None: give a DataFrame with the individuals' IDs as index and columns")
-        if matrix.shape[0] != matrix.shape[1]:
-            raise InputError(f"{whose} has {matrix.shape[0]} rows and {matrix.shape[1]} columns: it must be square")
-        if list(matrix.index) != list(matrix.columns):
-            raise InputError(f"{whose}: rows and columns must be the same individuals in the same order")
-        if matrix.isna().to_numpy().any():
-            i, j = np.argwhere(matrix.isna().to_numpy())[0]
-            raise InputError(f"{whose} has no finite number for individuals '{matrix.index[i]}' and "
-                             f"'{matrix.index[j]}'; every entry must be one")
-        return matrix
 
     def eigen(self, chromosome: str, ids: list[str], weights: np.ndarray | None) -> lmm.Eigen:
         """Eigen decomposition of twice the kinship matrix of these individuals, with weights.
@@ -294,7 +278,7 @@ class Kinship:
             if set(matrix.ids) != set(ids):
                 raise InputError(f"{whose} is decomposed for {len(matrix.ids)} individuals and {len(ids)} are needed: a "
                                  "decomposed matrix cannot be subset; give the kinship matrix itself")
-            U = matrix.vectors.T[[matrix.ids.index(individual) for individual in ids]]
+            U = matrix.vectors.T[pd.Index(matrix.ids).get_indexer(ids)]
             if weights is None:
                 eigen = lmm.Eigen(2.0 * matrix.values, U)
                 eigen.values[np.abs(eigen.values) <= eigen.zero] = 0.0
@@ -302,8 +286,8 @@ class Kinship:
                 return eigen
             K = (U * matrix.values) @ U.T
         else:
-            K = matrix.to_numpy() if list(matrix.index) == ids else matrix.loc[ids, ids].to_numpy()
-            K = symmetric(K, ids, whose)
+            K = matrix if list(matrix.index) == ids else matrix.loc[ids, ids]
+            K = symmetric(K.to_numpy(dtype=float), ids, whose)
         eigen = lmm.eigen_decomposition(2.0 * K, weights)
         check_eigenvalues(eigen.values, whose)
         return eigen

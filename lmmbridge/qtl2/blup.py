@@ -1,6 +1,7 @@
 """QTL effects along a chromosome as random effects: R/qtl2's scan1blup."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 
 from lmmbridge.lmm.blup import blup
 from lmmbridge.parallel import run_over
-from lmmbridge.progress import track
+from lmmbridge.progress import Progress
 from lmmbridge.qtl2.coefficients import Scan1Coef
 from lmmbridge.qtl2.genoprobs import Genoprobs
 from lmmbridge.qtl2.single_trait import SingleTrait, contrast_matrix, one_chromosome, single_trait
@@ -16,7 +17,7 @@ from lmmbridge.qtl2.single_trait import SingleTrait, contrast_matrix, one_chromo
 
 def scan1blup(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any = None, nullcovar: Any = None,
               contrasts: Any = None, se: bool = False, reml: bool = True, cores: int = 1,
-              quiet: bool = True) -> Scan1Coef:
+              quiet: bool = False) -> Scan1Coef:
     """Best linear unbiased predictors of QTL effects along one chromosome.
 
     The model at each position is y = Xb + Zu + g + e, with Z the genotype probabilities, var(u) = σ_u²I, and, with
@@ -29,8 +30,9 @@ def scan1blup(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: A
         Genotype or, better, allele probabilities; of several chromosomes the first is used, with a warning.
     pheno : DataFrame or Series
         One phenotype (the first of several, with a warning); index: IDs. Values that are not finite are missing.
-    kinship : DataFrame or DecomposedKinship, optional
-        One kinship matrix; the covariance is made of twice the matrix. Default: no polygenic effect.
+    kinship : DataFrame or DecomposedKinship, or mapping of chromosome to one of these, optional
+        One kinship matrix, or one for each chromosome, of which that of the chromosome is taken. The covariance is made
+        of twice the matrix. Default: no polygenic effect.
     addcovar : DataFrame or Series, optional
         Additive covariates, with fixed effects. Columns that depend on others and the intercept are left out, and said.
     nullcovar : DataFrame or Series, optional
@@ -43,7 +45,7 @@ def scan1blup(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: A
         Estimate variances by REML; False for ML.
     cores : int, default 1
         Positions are spread over so many threads; 0 is all but one core.
-    quiet : bool, default True
+    quiet : bool, default False
         Show no progress.
 
     Returns
@@ -88,29 +90,35 @@ def scan1blup(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: A
     chromosome, array = one_chromosome(genoprobs)
     genotypes = list(array.coords["genotype"].values)
     A, genotypes = contrast_matrix(contrasts, genotypes, unnamed=genotypes)
-    trait = single_trait(genoprobs.individuals, chromosome, pheno, kinship, addcovar,
-                         None if kinship is None else nullcovar, None, None, None, reml)
-    rows = pd.Index(genoprobs.individuals).get_indexer(trait.batch.ids)
     positions = list(array.coords["position"].values)
-    matrices = (array.values[rows, :, j] @ A for j in range(len(positions)))
-    coef, errors, notes = blups(trait, matrices, positions, genotypes, reml, cores, quiet)
+    with Progress("scan1blup", len(positions), quiet) as progress:
+        trait = single_trait(genoprobs.individuals, chromosome, pheno, kinship, addcovar,
+                             None if kinship is None else nullcovar, None, None, None, reml)
+        rows = pd.Index(genoprobs.individuals).get_indexer(trait.batch.ids)
+        coef, errors, notes = blups(trait, lambda j: array.values[rows, :, j] @ A, positions, genotypes, reml, cores,
+                                    progress)
     return Scan1Coef(coef, errors if se else None, len(rows), trait.hsq, trait.criterion, tuple(trait.notes + notes))
 
 
-def blups(trait: SingleTrait, matrices, positions: list[str | None], genotypes: list[str], reml: bool, cores: int = 1,
-          quiet: bool = True) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+def blups(trait: SingleTrait, columns_at: Callable[[int], np.ndarray], positions: list[str | None], genotypes: list[str],
+          reml: bool, cores: int = 1, progress: Progress | None = None) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """Predictors, their standard errors (positions × coefficients), and notes.
 
     Parameters
     ----------
     trait : SingleTrait
         Of n individuals.
-    matrices : iterable of ndarray, shape (n, k)
-        Genotype columns of each position.
+    columns_at : callable
+        Genotype columns of the position of that number, (n, k); called where they are needed, so that no more are held.
+    progress : Progress, optional
+        Counts positions.
     """
     y, X = trait.y, trait.whitened(trait.batch.addcovar.to_numpy())
-    found = list(track(run_over(lambda Z: blup(y, X, trait.whitened(Z), reml), matrices, cores), "scan1blup",
-                       len(positions), quiet))
+    found = []
+    for one in run_over(lambda j: blup(y, X, trait.whitened(columns_at(j)), reml), range(len(positions)), cores):
+        found.append(one)
+        if progress is not None:
+            progress.advance()
     names = [*genotypes, *trait.batch.addcovar.columns]
     coef = pd.DataFrame([np.concatenate([one.u, one.beta]) for one in found], positions, names)
     errors = pd.DataFrame([np.concatenate([one.u_se, one.beta_se]) for one in found], positions, names)

@@ -11,6 +11,7 @@ import xarray as xr
 
 from lmmbridge import __version__
 from lmmbridge.lmm.effects import Effects, effects
+from lmmbridge.progress import Progress
 from lmmbridge.qtl2.genoprobs import Genoprobs
 from lmmbridge.qtl2.scan1 import BLOCK, refuse_binary
 from lmmbridge.qtl2.single_trait import SingleTrait, contrast_matrix, one_chromosome, single_trait
@@ -54,7 +55,8 @@ class Scan1Coef:
 
 def scan1coef(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any = None, nullcovar: Any = None,
               intcovar: Any = None, weights: Any = None, contrasts: Any = None, model: str = "normal",
-              zerosum: bool = True, se: bool = False, hsq: float | None = None, reml: bool = True) -> Scan1Coef:
+              zerosum: bool = True, se: bool = False, hsq: float | None = None, reml: bool = True, *,
+              quiet: bool = False) -> Scan1Coef:
     """QTL effects along one chromosome, by a linear mixed model or Haley–Knott regression.
 
     Parameters
@@ -63,8 +65,9 @@ def scan1coef(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: A
         Genotype or allele probabilities; of several chromosomes the first is used, with a warning.
     pheno : DataFrame or Series
         One phenotype (the first of several, with a warning); index: IDs. Values that are not finite are missing.
-    kinship : DataFrame or DecomposedKinship, optional
-        One kinship matrix; the covariance is made of twice the matrix. Default: no polygenic effect.
+    kinship : DataFrame or DecomposedKinship, or mapping of chromosome to one of these, optional
+        One kinship matrix, or one for each chromosome, of which that of the chromosome is taken. The covariance is made
+        of twice the matrix. Default: no polygenic effect.
     addcovar : DataFrame or Series, optional
         Additive covariates. Columns that depend on others and the intercept are left out, and said.
     nullcovar : DataFrame or Series, optional
@@ -87,6 +90,8 @@ def scan1coef(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: A
         Value to use, between 0 and 1, under twice the kinship matrix. Default: estimate it under the null model.
     reml : bool, default True
         Estimate hsq by REML; False for ML.
+    quiet : bool, default False
+        Show no progress.
 
     Returns
     -------
@@ -137,15 +142,17 @@ def scan1coef(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: A
     chromosome, array = one_chromosome(genoprobs)
     genotypes = list(array.coords["genotype"].values)
     A, genotypes = contrast_matrix(contrasts, genotypes, unnamed=genotypes)
-    trait = single_trait(genoprobs.individuals, chromosome, pheno, kinship, addcovar,
-                         None if kinship is None else nullcovar, intcovar, weights, hsq, reml)
-    names = trait.coefficient_names(genotypes)
-    coef, errors, reduced = [], [], 0
-    for found in effects_along(array, trait, A):
-        coef.append(found.beta)
-        errors.append(found.se)
-        reduced += int(np.sum(found.rank < len(names)))
     positions = list(array.coords["position"].values)
+    with Progress("scan1coef", len(positions), quiet) as progress:
+        trait = single_trait(genoprobs.individuals, chromosome, pheno, kinship, addcovar,
+                             None if kinship is None else nullcovar, intcovar, weights, hsq, reml)
+        names = trait.coefficient_names(genotypes)
+        coef, errors, reduced = [], [], 0
+        for found in effects_along(array, trait, A):
+            coef.append(found.beta)
+            errors.append(found.se)
+            reduced += int(np.sum(found.rank < len(names)))
+            progress.advance(len(found.rank))
     coef = pd.DataFrame(np.concatenate(coef), positions, names)
     errors = pd.DataFrame(np.concatenate(errors), positions, names)
     if zerosum and contrasts is None:

@@ -79,7 +79,7 @@ def fit1(genoprobs: Any, pheno: Any, kinship: Any = None, addcovar: Any = None, 
         Genotype or allele probabilities, such as ``probs["16"].sel(position="D16Mit30")``. None: a model without QTL.
     pheno : DataFrame or Series
         One phenotype (the first of several, with a warning); index: IDs. Values that are not finite are missing.
-    kinship : DataFrame or DecomposedKinship, optional
+    kinship : DataFrame or DecomposedKinship, or mapping of one chromosome to such, optional
         One kinship matrix; the covariance is made of twice the matrix. Default: no polygenic effect.
     addcovar : DataFrame or Series, optional
         Additive covariates. Columns that depend on others and the intercept are left out, and said.
@@ -155,7 +155,7 @@ def fit1(genoprobs: Any, pheno: Any, kinship: Any = None, addcovar: Any = None, 
     trait = single_trait(frame.index, None, pheno, kinship, addcovar, nullcovar, intcovar, weights, hsq, reml)
     G = frame.loc[trait.batch.ids].to_numpy() @ A
     if blup:
-        coef, errors, notes = blups(trait, [G], [None], genotypes, reml)
+        coef, errors, notes = blups(trait, lambda _: G, [None], genotypes, reml)
         return Fit1(lod=None, ind_lod=None, coef=coef.iloc[0].rename("coef"),
                     SE=errors.iloc[0].rename("SE") if se else None, var=None, fitted=None, resid=None,
                     sample_size=len(G), hsq=trait.hsq, criterion=trait.criterion, notes=tuple(trait.notes + notes))

@@ -15,7 +15,7 @@ import pandas as pd
 from lmmbridge.errors import InputError
 from lmmbridge.qtl2.maps import Map
 from lmmbridge.qtl2.scan1 import Scan1
-from lmmbridge.qtl2.scan_map import align_scan1_map, chromosome_names, column_number
+from lmmbridge.qtl2.scan_map import align_scan1_map, chromosome_names, column_number, curves_of
 
 #: What insert_pseudomarkers calls the positions between markers, such as c2.loc31.5.
 PSEUDOMARKER = re.compile(r"c.+\.loc-*[0-9]+(\.[0-9]+)*")
@@ -63,7 +63,7 @@ def lod_int(scan1_output: Scan1, map: Map, chr=None, lodcolumn: int | str = 1, t
        ci_lo   pos  ci_hi
     1    6.6  30.6   40.4
     """
-    lods, positions, _ = _one_curve(*align_scan1_map(scan1_output.lod, map), chr, lodcolumn)
+    lods, positions, _ = _one_curve(*align_scan1_map(curves_of(scan1_output), map), chr, lodcolumn)
     _check_single(threshold=threshold, peakdrop=peakdrop, drop=drop)
     check_drop(drop, peakdrop)
     return _table(lod_intervals(lods, threshold, peakdrop, drop), positions, expand2markers)
@@ -107,7 +107,7 @@ def bayes_int(scan1_output: Scan1, map: Map, chr=None, lodcolumn: int | str = 1,
        ci_lo   pos  ci_hi
     1   25.1  30.6   30.6
     """
-    lods, positions, chromosome = _one_curve(*align_scan1_map(scan1_output.lod, map), chr, lodcolumn)
+    lods, positions, chromosome = _one_curve(*align_scan1_map(curves_of(scan1_output), map), chr, lodcolumn)
     _check_single(threshold=threshold, peakdrop=peakdrop, prob=prob)
     check_prob(prob)
     found = bayes_intervals(lods, positions.to_numpy(), threshold, peakdrop, prob, chromosome)

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import linalg
 
 from lmmbridge.errors import InputError
-from lmmbridge.inputs import frame_of, numbers_of, symmetric
+from lmmbridge.inputs import frame_of, numbers_of, refuse_row_numbers, symmetric
 from lmmbridge.parallel import run_over
 from lmmbridge.progress import track
 from lmmbridge.qtl2.genoprobs import Genoprobs
@@ -42,7 +41,7 @@ class DecomposedKinship:
 
 
 def calc_kinship(probs: Genoprobs, type: str = "overall", omit_x: bool = False, use_allele_probs: bool = True,
-                 quiet: bool = True, cores: int = 1) -> pd.DataFrame | dict[str, pd.DataFrame]:
+                 quiet: bool = False, cores: int = 1) -> pd.DataFrame | dict[str, pd.DataFrame]:
     """Kinship of each pair of individuals: the mean over positions k of Σ_l p_ikl p_jkl, l being the alleles.
 
     As R/qtl2's calc_kinship. No more is held beside the result than the probabilities of one chromosome for each core.
@@ -58,7 +57,7 @@ def calc_kinship(probs: Genoprobs, type: str = "overall", omit_x: bool = False, 
     use_allele_probs : bool, default True
         Turn genotype into allele probabilities first (by R/qtl2's genoprob_to_alleleprob, in R), unless `probs` are
         allele probabilities already; False takes `probs` as they are.
-    quiet : bool, default True
+    quiet : bool, default False
         Show no progress.
     cores : int, default 1
         Chromosomes to work on at a time; 0 is all cores but one.
@@ -136,7 +135,7 @@ def _labelled(K: np.ndarray, probs: Genoprobs, n_pos: int) -> pd.DataFrame:
 
 
 def check_kinship(kinship: Any, name: str = "kinship") -> pd.DataFrame:
-    """The kinship matrix as numbers labelled with text on both sides; refuses what cannot be one.
+    """The kinship matrix labelled with text on both sides, its entries not copied; refuses what cannot be one.
 
     Parameters
     ----------
@@ -147,8 +146,8 @@ def check_kinship(kinship: Any, name: str = "kinship") -> pd.DataFrame:
     Raises
     ------
     InputError
-        If it is not a DataFrame, empty, not square, IDs repeat, rows and columns differ or are in different order, or
-        an entry is not a finite number.
+        If it is not a DataFrame, empty, not square, it has no IDs or they repeat, rows and columns differ or are in
+        different order, or an entry is not a finite number.
     """
     if isinstance(kinship, DecomposedKinship):
         raise InputError(f"{name} is decomposed: give the kinship matrix itself")
@@ -157,6 +156,7 @@ def check_kinship(kinship: Any, name: str = "kinship") -> pd.DataFrame:
                          "columns, or a mapping of chromosomes to such")
     if kinship.shape[0] != kinship.shape[1]:
         raise InputError(f"{name} has {kinship.shape[0]} rows and {kinship.shape[1]} columns: it must be square")
+    refuse_row_numbers(kinship, name)
     frame = frame_of(kinship, name)
     if list(frame.index) != list(frame.columns):
         i = next(i for i, (row, column) in enumerate(zip(frame.index, frame.columns)) if row != column)
@@ -210,7 +210,8 @@ def _scaled(kinship: pd.DataFrame, name: str) -> pd.DataFrame:
     return scaled
 
 
-def decomp_kinship(kinship, cores: int = 1) -> DecomposedKinship | dict[str, DecomposedKinship]:
+def decomp_kinship(kinship: Any, cores: int = 1, *,
+                   quiet: bool = False) -> DecomposedKinship | dict[str, DecomposedKinship]:
     """Eigen decomposition of kinship, computed once for many fits; as R/qtl2's decomp_kinship.
 
     Eigenvalues are given as they come, those that are zero to rounding or negative too.
@@ -221,6 +222,8 @@ def decomp_kinship(kinship, cores: int = 1) -> DecomposedKinship | dict[str, Dec
         Symmetric to rounding. What is decomposed already is given back.
     cores : int, default 1
         Matrices to decompose at a time; 0 is all cores but one.
+    quiet : bool, default False
+        Show no progress.
 
     Returns
     -------
@@ -238,10 +241,11 @@ def decomp_kinship(kinship, cores: int = 1) -> DecomposedKinship | dict[str, Dec
     >>> decomp_kinship(pd.DataFrame([[0.5, 0.25], [0.25, 0.5]], ["a", "b"], ["a", "b"])).values.round(12)
     array([0.25, 0.75])
     """
-    if not isinstance(kinship, Mapping):
-        return _decomposed(("kinship", kinship))
-    named = [(f"kinship of chromosome '{name}'", matrix) for name, matrix in kinship.items()]
-    return dict(zip(kinship, run_over(_decomposed, named, cores)))
+    single = not isinstance(kinship, Mapping)
+    named = [("kinship", kinship)] if single else [
+        (f"kinship of chromosome '{name}'", matrix) for name, matrix in kinship.items()]
+    found = list(track(run_over(_decomposed, named, cores), "decomp_kinship", len(named), quiet))
+    return found[0] if single else dict(zip(kinship, found))
 
 
 def _decomposed(named: tuple[str, pd.DataFrame | DecomposedKinship]) -> DecomposedKinship:
@@ -250,5 +254,5 @@ def _decomposed(named: tuple[str, pd.DataFrame | DecomposedKinship]) -> Decompos
         return kinship
     kinship = check_kinship(kinship, name)
     ids = tuple(kinship.index)
-    values, vectors = linalg.eigh(symmetric(numbers_of(kinship, name), ids, name), driver="evd", check_finite=False)
+    values, vectors = np.linalg.eigh(symmetric(numbers_of(kinship, name), ids, name))
     return DecomposedKinship(ids, values, np.ascontiguousarray(vectors.T))

@@ -14,7 +14,7 @@ from lmmbridge.qtl2.intervals import (bayes_intervals, check_drop, check_prob, i
                                       mean_position, peaks_and_valleys)
 from lmmbridge.qtl2.maps import Map
 from lmmbridge.qtl2.scan1 import Scan1
-from lmmbridge.qtl2.scan_map import align_scan1_map, chromosome_names, column_number
+from lmmbridge.qtl2.scan_map import align_scan1_map, chromosome_names, column_number, curves_of
 from lmmbridge.qtl2.thresholds import Scan1PermSummary
 
 
@@ -82,7 +82,7 @@ def find_peaks(scan1_output: Scan1, map: Map, threshold=3.0, peakdrop=math.inf, 
         raise InputError(f"sort_by is {sort_by!r}: give 'column', 'pos' or 'lod'")
     if isinstance(threshold, Scan1PermSummary):
         threshold, thresholdX = threshold.for_peaks(thresholdX)
-    lod, map = align_scan1_map(scan1_output.lod, map)
+    lod, map = align_scan1_map(curves_of(scan1_output), map)
     columns = lod.columns
 
     # for autosomes (False) and the X chromosome (True), a number per column
@@ -173,7 +173,7 @@ def max_scan1(scan1_output: Scan1 | Scan1Coef, map: Map | None = None, lodcolumn
     D9Mit182   9  53.6   10.38
     """
     coefficients = isinstance(scan1_output, Scan1Coef)
-    values = scan1_output.coef if coefficients else scan1_output.lod
+    values = curves_of(scan1_output, coefficients=True)
     names = values.columns
     wanted = slice(None) if lodcolumn is None else [column_number(lodcolumn, names)]
     if map is None:

@@ -23,14 +23,15 @@ import pandas as pd
 
 from lmmbridge import lmm
 from lmmbridge.errors import InputError
-from lmmbridge.lmm.scan import residual_sums_of_squares
 from lmmbridge.parallel import run_over
 from lmmbridge.progress import Progress
 from lmmbridge.qtl2.alignment import Batch
-from lmmbridge.qtl2.scan1 import Scanner, Setup, genotype_columns
+from lmmbridge.qtl2.scan1 import Group, Scanner, Setup, genotype_columns
 
 #: Pivots of S below this, relative to G'G (the squared sine of a column and those before it), lose digits: use QR.
 WELL_CONDITIONED = 1e-4
+#: So are those below this, relative to the largest of G'G: the column may count for nothing beside the longest.
+WELL_SCALED = 1e-16
 #: So do QTL that explain more than this part of the residual variation, all of it where no individual is left over.
 EXPLAINED = 0.999
 #: Numbers in the arrays of one piece of work: 8 MB of them, to stay in cache.
@@ -93,7 +94,7 @@ def permuted_maxima(setup: Setup, permutations: np.ndarray, cores: int = 1,
 class _PermutedScan:
     """Scans with permuted genotypes by one null model, for the m phenotypes of one batch, n of the N individuals."""
 
-    def __init__(self, setup: Setup, batch: Batch, eigen: lmm.Eigen | None, groups: list[tuple]):
+    def __init__(self, setup: Setup, batch: Batch, eigen: lmm.Eigen | None, groups: list[Group]):
         self.genoprobs, self.groups = setup.genoprobs, groups
         self.rows = pd.Index(setup.genoprobs.individuals).get_indexer(setup.aligned.pheno.index)
         self.keep = setup.aligned.pheno.index.get_indexer(batch.ids)
@@ -109,9 +110,9 @@ class _PermutedScan:
             return
         self.rotation = eigen.vectors.T * np.sqrt(self.weights)
         #: What G'B and G'r are found from: [B r] of each phenotype.
-        self.vectors = [np.hstack([basis, residuals]) for _, _, basis, residuals, _ in groups]
+        self.vectors = [np.hstack([group.basis, group.residuals]) for group in groups]
         if self.m == 1:
-            Q, self.triangular = np.linalg.qr(self.rotation / groups[0][1][:, None])
+            Q, self.triangular = np.linalg.qr(self.rotation / groups[0].root[:, None])
             self.vectors = [Q.T @ self.vectors[0]]
 
     def maxima(self, chromosome: str, permutations: np.ndarray, cores: int, progress: Progress | None) -> np.ndarray:
@@ -124,7 +125,7 @@ class _PermutedScan:
             together = max(1, int(WORK / (self.n**2 * k * block)))
             scan = self._with_kinship
         else:
-            vectors = self.m + self.groups[0][2].shape[1]
+            vectors = self.m + self.groups[0].basis.shape[1]
             together = max(1, min(TOGETHER, n_perm, BLOCK // (len(self.rows) * vectors)))
             block = max(1, BLOCK // (together * k * max(k, vectors)))
             scan = self._without_kinship
@@ -139,7 +140,7 @@ class _PermutedScan:
             smallest[which] = np.minimum(smallest[which], rss)
             if progress is not None:
                 progress.advance((where.stop - where.start) * (which.stop - which.start) * self.m)
-        null_rss = np.concatenate([group[4] for group in self.groups])
+        null_rss = np.concatenate([group.null_rss for group in self.groups])
         with np.errstate(divide="ignore"):
             lod = 0.5 * self.n * np.log10(null_rss / smallest)
         return np.where(np.isinf(smallest), np.nan, lod)
@@ -164,16 +165,16 @@ class _PermutedScan:
             shape = permuted.shape
             flat = permuted.reshape(self.n, -1)
             rotated = None if self.m == 1 else self.rotation @ flat
-            for (columns, root, basis, residuals, _), vectors in zip(self.groups, self.vectors):
-                scaled = self._times_triangular(flat) if self.m == 1 else rotated / root[:, None]
+            for group, vectors in zip(self.groups, self.vectors):
+                scaled = self._times_triangular(flat) if self.m == 1 else rotated / group.root[:, None]
                 products = (vectors.T @ scaled).reshape(-1, *shape[1:], 1).transpose(2, 1, 3, 0)
                 gram = _gram(scaled.reshape(shape))
 
                 def exact(where: np.ndarray, _: int) -> np.ndarray:
                     columns_there = np.tensordot(self.rotation, permuted[:, where], axes=1)
-                    return _by_qr(root, basis, residuals, np.moveaxis(columns_there, 1, 0))
+                    return _by_qr(group, np.moveaxis(columns_there, 1, 0))
 
-                smallest[i, columns] = _smallest_rss(gram, products[..., :-1], products[..., -1:], residuals, exact)
+                smallest[i, group.columns] = _smallest_rss(group, gram, products[..., :-1], products[..., -1:], exact)
         return smallest
 
     def _times_triangular(self, flat: np.ndarray) -> np.ndarray:
@@ -184,11 +185,11 @@ class _PermutedScan:
 
     def _without_kinship(self, G: np.ndarray, permutations: np.ndarray) -> np.ndarray:
         """Smallest Q over the positions, (P, m)."""
-        _, root, basis, residuals, _ = self.groups[0]
+        group, = self.groups
         N, b, k0 = G.shape
         inverse = np.argsort(permutations, axis=1).T
         weight = np.sqrt(self.weights)[:, None]
-        p, P = basis.shape[1], len(permutations)
+        p, P = group.basis.shape[1], len(permutations)
 
         def moved(values: np.ndarray) -> np.ndarray:
             """In the inverse order of each permutation, 0 for the individuals left out: (N, P·columns)."""
@@ -197,7 +198,7 @@ class _PermutedScan:
             return full[inverse].reshape(N, -1)
 
         columns = G.reshape(N, -1).T
-        vectors = np.hstack([basis, residuals])
+        vectors = np.hstack([group.basis, group.residuals])
         products = [(columns @ moved(factor[:, None] * weight * vectors)).reshape(b, k0, P, -1)
                     for factor in self.factors.T]
         products = np.moveaxis(np.concatenate(products, axis=1), 1, 0)
@@ -211,9 +212,9 @@ class _PermutedScan:
 
         def exact(where: np.ndarray, i: int) -> np.ndarray:
             permuted = weight[:, :, None] * self._permuted(G[:, where], permutations[i])
-            return _by_qr(root, basis, residuals, np.moveaxis(permuted, 1, 0))
+            return _by_qr(group, np.moveaxis(permuted, 1, 0))
 
-        return _smallest_rss(gram, with_basis, with_residuals, residuals, exact)
+        return _smallest_rss(group, gram, with_basis, with_residuals, exact)
 
     def _weighted_gram(self, G: np.ndarray, moved: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """G'WG of each permutation, (k, k, b, P), from the products of columns of G."""
@@ -239,33 +240,34 @@ def _gram(G: np.ndarray) -> np.ndarray:
     return np.moveaxis(np.swapaxes(by_position, 1, 2) @ by_position, 0, 2)[..., None]
 
 
-def _smallest_rss(gram: np.ndarray, with_basis: np.ndarray, with_residuals: np.ndarray, residuals: np.ndarray,
+def _smallest_rss(group: Group, gram: np.ndarray, with_basis: np.ndarray, with_residuals: np.ndarray,
                   exact: Callable[[np.ndarray, int], np.ndarray]) -> np.ndarray:
     """The smallest Q over b positions, (P, m); inf where the model leaves no individual over.
 
     Parameters
     ----------
+    group : Group
+        Of m phenotypes.
     gram : ndarray, shape (k, k, b, P or 1)
         G'G.
     with_basis : ndarray, shape (k, b, P or 1, p)
         G'B.
     with_residuals : ndarray, shape (k, b, P, m)
         G'r.
-    residuals : ndarray, shape (n, m)
-        r.
     exact : callable
         exact(positions, i): smallest Q over these positions in permutation i, (m,), by QR decomposition.
     """
     k, b, P, m = with_residuals.shape
-    rss = np.sum(residuals**2, axis=0)
+    rss = np.sum(group.residuals**2, axis=0)
     lengths = np.array([gram[i, i] for i in range(k)])
+    longest = np.maximum(np.max(lengths, axis=0, initial=0.0), (group.longest or 0.0) ** 2)
     S = gram - sum(with_basis[:, None, ..., j] * with_basis[None, ..., j] for j in range(with_basis.shape[-1]))
     t = np.array(with_residuals)
     gain = np.zeros((b, P, m))
     well = np.ones((b, P), dtype=bool)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         for i in range(k):      # elimination, all positions and permutations at once
-            well &= S[i, i] > WELL_CONDITIONED * lengths[i]
+            well &= S[i, i] > np.maximum(WELL_CONDITIONED * lengths[i], WELL_SCALED * longest)
             gain += t[i] ** 2 / S[i, i, ..., None]
             multiples = S[i + 1:, i] / S[i, i]
             t[i + 1:] -= multiples[..., None] * t[i]
@@ -277,12 +279,13 @@ def _smallest_rss(gram: np.ndarray, with_basis: np.ndarray, with_residuals: np.n
     return smallest
 
 
-def _by_qr(root: np.ndarray, basis: np.ndarray, residuals: np.ndarray, G: np.ndarray) -> np.ndarray:
+def _by_qr(group: Group, G: np.ndarray) -> np.ndarray:
     """The smallest Q over the positions of G, (b, n, k); inf where the model leaves no individual over."""
-    smallest = np.full(residuals.shape[1], np.inf)
-    size = max(1, BLOCK // residuals.size)
+    n, m = group.residuals.shape
+    smallest = np.full(m, np.inf)
+    size = max(1, BLOCK // (n * m))
     for first in range(0, len(G), size):
-        rss, rank = residual_sums_of_squares(root, basis, residuals, G[first:first + size])
-        over = basis.shape[1] + rank < len(residuals)
+        rss, rank = group.with_genotypes(G[first:first + size])
+        over = group.basis.shape[1] + rank < n
         smallest = np.minimum(smallest, np.min(rss, axis=0, initial=np.inf, where=over[:, None]))
     return smallest

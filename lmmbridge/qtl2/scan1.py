@@ -10,6 +10,7 @@ import pandas as pd
 
 from lmmbridge import __version__, lmm
 from lmmbridge.errors import InputError
+from lmmbridge.inputs import some_of
 from lmmbridge.lmm.scan import residual_sums_of_squares
 from lmmbridge.parallel import run_over
 from lmmbridge.progress import Progress
@@ -220,6 +221,38 @@ def set_up(genoprobs: Genoprobs, pheno: Any, kinship: Any, addcovar: Any, Xcovar
     return Setup(genoprobs, kinship, aligned, nulls, reml, given, each)
 
 
+@dataclass(frozen=True, eq=False)
+class Group:
+    """m phenotypes of n individuals that are scanned together, at their hsq.
+
+    Attributes
+    ----------
+    columns : list of int
+        Which of the batch's phenotypes.
+    root : ndarray, shape (n,)
+        D^½ of the rotated V.
+    basis : ndarray, shape (n, p)
+        Orthonormal basis of the covariates, D^−½X.
+    residuals : ndarray, shape (n, m)
+    null_rss : ndarray, shape (m,)
+        Q of the null model.
+    longest : float or None
+        Length of the longest column of D^−½X where covariates interact with the QTL: R/qtl2 then decomposes covariates
+        and genotype columns together, and so compares their lengths.
+    """
+
+    columns: list[int]
+    root: np.ndarray
+    basis: np.ndarray
+    residuals: np.ndarray
+    null_rss: np.ndarray
+    longest: float | None
+
+    def with_genotypes(self, G: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Q (b, m) and the number of genotype columns that count (b,), for rotated genotype columns (b, n, k)."""
+        return residual_sums_of_squares(self.root, self.basis, self.residuals, G, self.longest)
+
+
 @dataclass(frozen=True)
 class _Found:
     """Of one chromosome: LOD (positions × m), hsq (m, or positions × m), notes."""
@@ -277,51 +310,42 @@ class Scanner:
         m = len(batch.phenotypes)
         blocks = genotype_blocks(self.setup.genoprobs, chromosome, batch, m if eigen is None else 1)
         if self.setup.each:
-            X, X_null = batch.addcovar.to_numpy(), self._null_design(chromosome)
-            lods, own_hsqs = [np.empty((0, m))], [np.empty((0, m))]
-            for G in blocks:
-                lod, own_hsq, saturated = self._each(eigen, hsq, X, X_null, G)
-                lods.append(lod)
-                own_hsqs.append(own_hsq)
-                notes = notes + self._too_few(chromosome, range(m) if saturated else [])
-            return _Found(np.concatenate(lods), np.concatenate(own_hsqs), notes)
+            return self._each(chromosome, eigen, hsq, blocks, notes)
         groups = self.groups(chromosome, eigen, hsq)
-        # With interactions R/qtl2 decomposes covariates and genotype columns together, and so compares their lengths.
-        covariates = None if batch.intcovar is None else rotation(eigen, batch.weights, batch.addcovar.to_numpy())
         lods, reduced = [np.empty((0, m))], 0
         for G in blocks:
             G = np.moveaxis(rotation(eigen, batch.weights, G), 2, 0)
             lod = np.full((G.shape[0], m), np.nan)
-            for columns, root, basis, residuals, null_rss in groups:
-                longest = None if covariates is None else np.max(np.linalg.norm(covariates / root[:, None], axis=0))
-                rss, rank = residual_sums_of_squares(root, basis, residuals, G, longest)
-                saturated = basis.shape[1] + rank >= len(batch.ids)
+            for group in groups:
+                rss, rank = group.with_genotypes(G)
+                saturated = group.basis.shape[1] + rank >= len(batch.ids)
                 with np.errstate(divide="ignore"):
-                    lod[:, columns] = np.where(saturated[:, None], np.nan,
-                                               0.5 * len(batch.ids) * np.log10(null_rss / rss))
-                notes = notes + self._too_few(chromosome, columns if saturated.any() else [])
-                self.progress.advance(G.shape[0] * len(columns))
+                    lod[:, group.columns] = np.where(saturated[:, None], np.nan,
+                                                     0.5 * len(batch.ids) * np.log10(group.null_rss / rss))
+                notes = notes + self._too_few(chromosome, group.columns if saturated.any() else [])
+                self.progress.advance(G.shape[0] * len(group.columns))
             reduced += int(np.sum(rank < G.shape[2])) if groups else 0
             lods.append(lod)
-        if reduced:
-            notes = notes + [f"chromosome '{chromosome}': at {reduced} positions genotype columns depend on each other "
-                             "or on the covariates; LOD is that of those that do not"]
-        return _Found(np.concatenate(lods), hsq, notes)
+        return _Found(np.concatenate(lods), hsq, notes + _reduced(chromosome, reduced))
 
     def _too_few(self, chromosome: str, columns: Iterable[int]) -> list[str]:
         return [f"pheno '{self.batch.phenotypes[column]}': {len(self.batch.ids)} individuals are no more than the model "
                 f"has coefficients on chromosome '{chromosome}'; no LOD scores there" for column in columns]
 
-    def groups(self, chromosome: str, eigen: lmm.Eigen | None, hsq: np.ndarray | None) -> list[tuple]:
-        """Phenotypes that can be scanned together: (columns, D^½, basis of X, residuals, null Q)."""
+    def groups(self, chromosome: str, eigen: lmm.Eigen | None, hsq: np.ndarray | None) -> list[Group]:
+        """Phenotypes that can be scanned together."""
         batch = self.batch
         X, X_null = batch.addcovar.to_numpy(), self._null_design(chromosome)
+
+        def longest(columns: np.ndarray) -> float | None:
+            return None if batch.intcovar is None else float(np.max(np.linalg.norm(columns, axis=0)))
+
         if eigen is None:
             Y, C, C_null = (rotation(None, batch.weights, values) for values in (batch.Y, X, X_null))
             basis = np.linalg.qr(C)[0]
             null_basis = np.linalg.qr(C_null)[0]
             null_rss = np.sum((Y - null_basis @ (null_basis.T @ Y)) ** 2, axis=0)
-            return [(list(range(Y.shape[1])), np.ones(len(Y)), basis, Y - basis @ (basis.T @ Y), null_rss)]
+            return [Group(list(range(Y.shape[1])), np.ones(len(Y)), basis, Y - basis @ (basis.T @ Y), null_rss, longest(C))]
         groups = []
         pairs = zip(lmm.rotate(eigen, batch.Y, X), lmm.rotate(eigen, batch.Y, X_null), hsq)
         for column, (rotated, rotated_null, h) in enumerate(pairs):
@@ -331,7 +355,9 @@ class Scanner:
             fit_null = fit if X_null.shape == X.shape else self._least_squares(rotated_null, h, column)
             # Summed as with genotype columns, so that LOD is 0 to the bit where none counts.
             null_rss = np.sum(fit_null.residuals[:, None] ** 2, axis=0)
-            groups.append(([column], np.sqrt(fit.d), fit.basis, fit.residuals[:, None], null_rss))
+            root = np.sqrt(fit.d)
+            groups.append(Group([column], root, fit.basis, fit.residuals[:, None], null_rss,
+                                longest(rotated.X / root[:, None])))
         return groups
 
     def _least_squares(self, rotated: lmm.Rotated, h: float, column: int) -> lmm.WeightedFit:
@@ -341,26 +367,40 @@ class Scanner:
             raise InputError(f"hsq is {h:g} for pheno '{self.batch.phenotypes[column]}': {error}; give a smaller one") \
                 from None
 
-    def _each(self, eigen: lmm.Eigen, hsq: np.ndarray, X: np.ndarray, X_null: np.ndarray,
-              G: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
-        """LOD and ĥ, (b, m), where hsq is estimated by ML at each position of G (n, k, b); whether n was too small."""
-        batch, saturated = self.batch, False
-        shape = (G.shape[2], len(batch.phenotypes))
-        lod, own_hsq = np.full(shape, np.nan), np.full(shape, np.nan)
+    def _each(self, chromosome: str, eigen: lmm.Eigen, hsq: np.ndarray, blocks: Iterable[np.ndarray],
+              notes: list[str]) -> _Found:
+        """LOD scores along one chromosome, hsq being estimated by ML at each position of the blocks (n, k, b)."""
+        batch, X = self.batch, self.batch.addcovar.to_numpy()
         null = [np.nan if np.isnan(h) else lmm.loglik(rotated, lmm.least_squares(rotated, h), False)
-                for rotated, h in zip(lmm.rotate(eigen, batch.Y, X_null), hsq)]
-        for i in range(G.shape[2]):
-            names = [f"x{j}" for j in range(X.shape[1] + G.shape[1])]
-            design = independent_columns(pd.DataFrame(np.column_stack([X, G[:, :, i]]), columns=names)).to_numpy()
+                for rotated, h in zip(lmm.rotate(eigen, batch.Y, self._null_design(chromosome)), hsq)]
+        shape = (self.setup.genoprobs[chromosome].sizes["position"], len(batch.phenotypes))
+        lod, own_hsq, unbounded = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=bool)
+        reduced, saturated = 0, False
+        for i, columns in enumerate(columns for G in blocks for columns in np.moveaxis(G, 2, 0)):
+            names = [f"x{j}" for j in range(X.shape[1] + columns.shape[1])]
+            design = independent_columns(pd.DataFrame(np.column_stack([X, columns]), columns=names)).to_numpy()
             self.progress.advance(len(batch.phenotypes))
             if design.shape[1] >= len(batch.ids):
                 saturated = True
                 continue
+            reduced += design.shape[1] < len(names)
             for j, rotated in enumerate(lmm.rotate(eigen, batch.Y, design)):
                 maximum = lmm.estimate_hsq(rotated, reml=False)
+                unbounded[i, j] = maximum.unbounded
                 own_hsq[i, j], highest = maximum.bounded or (np.nan, np.nan)
                 lod[i, j] = (highest - null[j]) / np.log(10.0)
-        return lod, own_hsq, saturated
+        notes = notes + self._too_few(chromosome, range(shape[1]) if saturated else []) + _reduced(chromosome, reduced)
+        if unbounded.any():
+            which = some_of(name for name, some in zip(batch.phenotypes, unbounded.any(axis=0)) if some)
+            notes.append(f"chromosome '{chromosome}': at {unbounded.any(axis=1).sum()} positions the likelihood of pheno "
+                         f"{which} grows without bound as hsq goes to 1; LOD is that of its highest maximum before that, "
+                         "missing where there is none")
+        return _Found(lod, own_hsq, notes)
+
+
+def _reduced(chromosome: str, positions: int) -> list[str]:
+    return [f"chromosome '{chromosome}': at {positions} positions genotype columns depend on each other or on the "
+            "covariates; LOD is that of those that do not"] if positions else []
 
 
 def genotype_blocks(genoprobs: Genoprobs, chromosome: str, batch: Batch, together: int) -> Iterator[np.ndarray]:

@@ -4,11 +4,30 @@ from __future__ import annotations
 import numbers
 import warnings
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
 from lmmbridge.errors import InputError
+from lmmbridge.qtl2.coefficients import Scan1Coef
 from lmmbridge.qtl2.maps import Map
+from lmmbridge.qtl2.scan1 import Scan1
+
+
+def curves_of(scan1_output: Any, coefficients: bool = False) -> pd.DataFrame:
+    """The LOD scores of a Scan1; with `coefficients`, also the coefficients of a Scan1Coef.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    if isinstance(scan1_output, Scan1):
+        return scan1_output.lod
+    if coefficients and isinstance(scan1_output, Scan1Coef):
+        return scan1_output.coef
+    raise InputError(f"scan1_output is a {type(scan1_output).__name__}: give the result of scan1 (a Scan1)"
+                     + (", or of scan1coef or scan1blup (a Scan1Coef)" if coefficients else ""))
 
 
 def align_scan1_map(curves: pd.DataFrame, map: Map) -> tuple[pd.DataFrame, Map]:

@@ -82,7 +82,8 @@ def single_trait(individuals: Iterable[str], chromosome: str | None, pheno: Any,
     individuals : sequence of str
         IDs of those with genotypes, in the order wanted.
     chromosome : str or None
-        Which it is, where that is known.
+        Which it is, where that is known; a mapping of kinship matrices must have it. Where it is not known a mapping
+        must have a single matrix.
 
     Raises
     ------
@@ -110,7 +111,7 @@ def single_trait(individuals: Iterable[str], chromosome: str | None, pheno: Any,
     null = null.to_numpy()
     if kinship is None:
         return SingleTrait(batch, None, None, np.ones(len(batch.ids)), null, None, notes)
-    eigen = kinship.eigen("", batch.ids, batch.weights)
+    eigen = kinship.eigen(chromosome or "", batch.ids, batch.weights)
     criterion = "given" if hsq is not None else "REML" if reml else "ML"
     if hsq is None:
         maximum = lmm.estimate_hsq(lmm.rotate(eigen, batch.Y, null)[0], reml)
@@ -177,12 +178,18 @@ def _first_phenotype(pheno: Any) -> Any:
 
 
 def _one_kinship(kinship: Any, chromosome: str | None) -> Kinship:
-    if isinstance(kinship, Mapping):
+    """The kinship matrix of the chromosome; of a mapping where it is not known, the only one."""
+    if not isinstance(kinship, Mapping):
+        return Kinship(kinship, ())
+    if chromosome is None:
         if len(kinship) != 1:
-            raise InputError(f"kinship has matrices for {len(kinship)} chromosomes: give that of the one chromosome"
-                             + (f", kinship['{chromosome}']" if chromosome in kinship else ""))
-        kinship = next(iter(kinship.values()))
-    return Kinship(kinship, ())
+            raise InputError(f"kinship has matrices for {len(kinship)} chromosomes, and genoprobs does not tell which of "
+                             "them it is of: give that of the one chromosome, such as kinship['1']")
+        return Kinship(next(iter(kinship.values())), ())
+    if chromosome not in kinship:
+        raise InputError(f"kinship has no matrix for chromosome '{chromosome}' of genoprobs: give that matrix, or one for "
+                         "all chromosomes")
+    return Kinship({chromosome: kinship[chromosome]}, [chromosome])
 
 
 def _named(covariates: Any, prefix: str) -> Any:

@@ -117,7 +117,10 @@ def summary_scan1perm(object: Scan1Perm, alpha=0.05) -> Scan1PermSummary:
     """
     if not isinstance(object, Scan1Perm):
         raise InputError(f"object is a {type(object).__name__}: give the result of scan1perm (a Scan1Perm)")
-    alpha = np.atleast_1d(np.asarray(alpha, dtype=float))
+    try:
+        alpha = np.atleast_1d(np.asarray(alpha, dtype=float))
+    except (TypeError, ValueError):
+        raise InputError(f"alpha is {alpha!r}: give significance levels from 0 to 1, such as 0.05") from None
     outside = ~((alpha >= 0.0) & (alpha <= 1.0))
     if outside.any():
         raise InputError(f"alpha is {alpha[outside][0]:g}: give significance levels from 0 to 1, such as 0.05")

@@ -1,4 +1,6 @@
 """R/qtl2's rules of what belongs together, against its own functions, live, in drawn cases."""
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -162,6 +164,33 @@ def test_numbers_of_any_type():
     np.testing.assert_array_equal(found, np.array(expected)[:, :3])
     np.testing.assert_array_equal(labelled(frame[["object"]], "x"), np.array(expected)[:, 3:])
     assert labelled(None, "x") is None
+
+
+def test_kinship_is_not_copied(tolerance):
+    """Matrices of all chromosomes are checked one by one and used as they are; IDs become text."""
+    n = 800
+    first = np.cov(np.random.default_rng(7).normal(size=(n, 2 * n)))
+    K = {f"{c}": pd.DataFrame(first + c * np.eye(n), [*range(1, n + 1)], [*range(1, n + 1)]) for c in range(6)}
+    tracemalloc.start()
+    kinship = Kinship(K, list(K))
+    kept, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 0.5 * first.nbytes and peak < tolerance("kinship_memory") * first.nbytes
+    assert kinship.ids == tuple(str(i) for i in range(1, n + 1)) and all(k.index.dtype == "int64" for k in K.values())
+
+
+def test_numbers_are_not_changed_in_place():
+    frame = pd.DataFrame({"a": [1.0, np.inf], "b": [2, 3], "c": pd.array([1, None], "Int64")}, [1, 2])
+    before = frame.copy()
+    labelled(frame, "x")
+    pd.testing.assert_frame_equal(frame, before)
+
+
+@pytest.mark.parametrize("kinds", [int, object])
+def test_kinship_of_any_numbers(kinds):
+    K = pd.DataFrame(np.eye(3, dtype=int), ["a", "b", "c"], ["a", "b", "c"])
+    eigen = Kinship(K.astype(kinds), []).eigen("", ["c", "a"], None)
+    np.testing.assert_array_equal(eigen.values, [2.0, 2.0])
 
 
 @pytest.mark.parametrize("weighted", [False, True])

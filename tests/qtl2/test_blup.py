@@ -1,10 +1,12 @@
 """scan1blup: predictors against R/qtl2 itself, live; predictors, standard errors and hsq against dense matrices."""
 import doctest
 import itertools
+import tracemalloc
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import dense
 import lmmbridge.qtl2.blup as module
@@ -12,6 +14,7 @@ from effects_cases import CHROMOSOMES, effect_gap, make_cross, r_logical, ratio_
 from lmmbridge import InputError
 from lmmbridge.lmm.blup import blup
 from lmmbridge.qtl2.blup import scan1blup
+from lmmbridge.qtl2.genoprobs import DIMS, Genoprobs
 
 MODELS = ({}, {"addcovar": "sex"}, {"addcovar": "both"})
 
@@ -226,8 +229,30 @@ def test_refusals(iron):
     one = iron.probs.subset(chr=["16"])
     with pytest.raises(InputError, match="contrasts has the shape"):
         scan1blup(one, iron.pheno, contrasts=np.eye(4))
-    with pytest.raises(InputError, match="kinship has matrices for 20 chromosomes"):
-        scan1blup(one, iron.pheno, iron.loco)
+    with pytest.raises(InputError, match="kinship has no matrix for chromosome '16'"):
+        scan1blup(one, iron.pheno, {"2": iron.loco["2"]})
+
+
+def test_kinship_of_the_chromosome(iron):
+    one = iron.probs.subset(chr=["16"])
+    pd.testing.assert_frame_equal(scan1blup(one, iron.pheno, iron.loco).coef,
+                                  scan1blup(one, iron.pheno, iron.loco["16"]).coef, check_exact=True)
+
+
+def test_memory_is_a_few_positions(tolerance):
+    """On two cores as on one: not a copy of the chromosome."""
+    n, positions, rng = 200, 200, np.random.default_rng(13)
+    ids = [f"i{i}" for i in range(n)]
+    values = np.asfortranarray(rng.dirichlet(np.ones(8), size=(n, positions)).transpose(0, 2, 1))
+    probs = Genoprobs({"1": xr.DataArray(values, dims=DIMS, coords={
+        "individual": ids, "genotype": list("ABCDEFGH"), "position": [f"p{j}" for j in range(positions)]})})
+    pheno = pd.Series(rng.normal(size=n), ids)
+    scan1blup(Genoprobs({"1": probs["1"].isel(position=[0])}), pheno)      # what is loaded once
+    tracemalloc.start()
+    scan1blup(probs, pheno, cores=2)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak <= tolerance("blup_memory") * values.nbytes
 
 
 def test_examples(r):

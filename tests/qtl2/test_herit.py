@@ -180,8 +180,8 @@ def test_constant_covariate_costs_no_other(cross, tolerance):
 
 
 REFUSED = {
-    "no kinship": (lambda d, K: {"kinship": None}, "kinship is None: give a DataFrame"),
-    "array": (lambda d, K: {"kinship": K.to_numpy()}, "kinship has no IDs"),
+    "no kinship": (lambda d, K: {"kinship": None}, "kinship is of type NoneType: give a DataFrame"),
+    "array": (lambda d, K: {"kinship": K.to_numpy()}, "kinship is of type ndarray: give a DataFrame with the IDs"),
     "by chromosome": (lambda d, K: {"kinship": d.kinship["loco"]}, "kinship must be one kinship matrix that is not decomposed"),
     "decomposed": (lambda d, K: {"kinship": decomp_kinship(K)}, "kinship must be one kinship matrix that is not decomposed"),
     "not square": (lambda d, K: {"kinship": K.iloc[1:]}, "kinship has 283 rows and 284 columns: it must be square"),

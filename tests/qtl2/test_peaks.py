@@ -15,6 +15,7 @@ from lod_curves import (COVERAGES, R_DRIVER, assert_same_frame, our_answer, qtl2
 from lmmbridge.errors import InputError
 from lmmbridge.qtl2 import peaks
 from lmmbridge.qtl2.coefficients import Scan1Coef
+from lmmbridge.qtl2.intervals import bayes_int, lod_int
 from lmmbridge.qtl2.maps import Map
 from lmmbridge.qtl2.peaks import find_peaks, max_scan1
 from lmmbridge.qtl2.scan1 import Scan1
@@ -177,6 +178,17 @@ def test_scan_and_map_that_do_not_fit_are_refused_in_a_sentence(iron_scan):
     single = scan_of(pd.DataFrame({"liver": [9.0]}, index=["rs1"]))
     with pytest.raises(InputError, match="chromosome '7' has a single position with a peak"):
         find_peaks(single, Map({"7": pd.Series({"rs1": 1.0})}), prob=0.9)
+
+
+@pytest.mark.parametrize("function", [find_peaks, lod_int, bayes_int, max_scan1])
+def test_what_is_no_scan_is_refused_in_a_sentence(iron_scan, function):
+    scan, map = iron_scan
+    for bad, type in ((scan.lod, "DataFrame"), (None, "NoneType"), ({"lod": scan.lod}, "dict")):
+        with pytest.raises(InputError, match=rf"^scan1_output is a {type}: give the result of scan1 \(a Scan1\)"):
+            function(bad, map)
+    if function is not max_scan1:
+        with pytest.raises(InputError, match=r"scan1_output is a Scan1Coef: give the result of scan1 \(a Scan1\)$"):
+            function(Scan1Coef(scan.lod, None, 284, None), map)
 
 
 def assert_same_maximum(ours, theirs):

@@ -190,6 +190,23 @@ def test_maxima_where_genotypes_depend_on_covariates_or_carry_little_or_nothing(
 
 
 @pytest.mark.parametrize("kinship", ["none", "overall"])
+@pytest.mark.parametrize("phenotypes", [1, 2])
+def test_maxima_where_genotype_columns_are_tiny(iron, kinship, phenotypes, tolerance):
+    """Those that are negligible beside another column, or with interactions beside a covariate, count for nothing."""
+    ids, rng = list(iron.probs.individuals), np.random.default_rng(5)
+    signal = iron.pheno["liver"].to_numpy() / 300.0 + rng.random(284)
+    for size in (1e-15, 1e-14, 1e-13, 1e-11, 1e-10):
+        for other in (signal[::-1] * size, rng.random(284)):
+            G = np.column_stack([1.0 - other - signal * size, other, signal * size])
+            probs = Genoprobs({"1": xr.DataArray(G[:, :, None], dims=DIMS, coords={
+                "individual": ids, "genotype": ["AA", "AB", "BB"], "position": ["m1"]})})
+            for design in ({}, {"addcovar": iron.addcovar, "weights": iron.weights}, {"intcovar": iron.intcovar},
+                           {"addcovar": 1e3 * iron.addcovar, "intcovar": iron.intcovar, "weights": iron.weights}):
+                assert_as_by_hand(iron, kinship, design | {"pheno": iron.pheno.iloc[:, :phenotypes]},
+                                  tolerance("maxima_tiny"), probs)
+
+
+@pytest.mark.parametrize("kinship", ["none", "overall"])
 def test_positions_of_real_autosomes_need_no_qr_decomposition(iron, kinship, monkeypatch, tolerance):
     def refused(*_):
         raise AssertionError("by QR")

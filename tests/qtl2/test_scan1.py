@@ -342,6 +342,30 @@ def test_the_higher_of_two_maxima(r, tolerance):
     np.testing.assert_allclose(given.lod, theirs.lod, rtol=0.0, atol=tolerance("scan_given_hsq"))
 
 
+@pytest.mark.parametrize("kinship", ["overall", "loco"])
+def test_hsq_at_each_position_without_bound_or_with_dependent_columns(constructed, kinship):
+    """Counted, and said once for a chromosome."""
+    arguments, own, other = constructed
+    K = arguments["kinship"]
+    # Orthogonal to K and the covariates but for one position's genotypes: with them nothing is left outside K.
+    X = np.column_stack([np.ones(N), arguments["addcovar"]])
+    values, vectors = np.linalg.eigh(K.to_numpy())
+    low = (vectors[:, 20:] * values[20:]) @ vectors[:, 20:].T      # of rank 40
+    K = pd.DataFrame((low + low.T) / 2.0, IDS, IDS)
+    rng = np.random.default_rng(14)
+    y = low @ rng.normal(size=N) + X @ rng.normal(size=3) + 3.0 * own
+    probs = backcross({"free": own[:, None], "other": other[:, None], "absent": np.zeros((N, 1)),
+                       "covariate": X[:, [1]], "again": own[:, None]})
+    scan = scan1(probs, pd.DataFrame({"y": y, "z": rng.normal(size=N)}, IDS), K if kinship == "overall" else {"1": K},
+                 arguments["addcovar"], hsq="each", reml=False, quiet=True)
+    assert [note for note in scan.notes if "chromosome '1'" in note] == [
+        "chromosome '1': at 2 positions genotype columns depend on each other or on the covariates; LOD is that of those "
+        "that do not",
+        "chromosome '1': at 2 positions the likelihood of pheno y grows without bound as hsq goes to 1; LOD is that of its "
+        "highest maximum before that, missing where there is none"]
+    assert scan.lod.loc[["other", "absent", "covariate"]].notna().all(axis=None)
+
+
 # ---- what must not matter
 
 
@@ -516,8 +540,9 @@ REFUSED = {
     "array Xcovar": (lambda e, K: {"Xcovar": e["Xcovar"].to_numpy()}, "Xcovar has no IDs"),
     "array intcovar": (lambda e, K: {"intcovar": e["intcovar"].to_numpy()}, "intcovar has no IDs"),
     "array weights": (lambda e, K: {"weights": e["weights"].to_numpy()}, "weights has no IDs"),
-    "array kinship": (lambda e, K: {"kinship": K.to_numpy()}, "kinship has no IDs"),
-    "kinship of None": (lambda e, K: {"kinship": e["kinship"] | {"16": None}}, "kinship of chromosome '16' is None"),
+    "array kinship": (lambda e, K: {"kinship": K.to_numpy()}, "kinship is of type ndarray: give a DataFrame with the IDs"),
+    "kinship of None": (lambda e, K: {"kinship": e["kinship"] | {"16": None}}, "kinship of chromosome '16' is of type "
+                        "NoneType: give a DataFrame"),
     "same ID": (lambda e, K: {"pheno": duplicated(e["pheno"])}, "pheno: individual '1' occurs more than once; give every "
                 "individual one row"),
     "same ID in covariates": (lambda e, K: {"addcovar": duplicated(e["addcovar"])}, "addcovar: individual '1' occurs more"),
@@ -559,12 +584,12 @@ REFUSED = {
                                  "or 'each' with a kinship matrix"),
     "hsq all": (lambda e, K: {"hsq": "all", "reml": False}, "hsq is 'all': give numbers, or 'each'"),
     "kinship not square": (lambda e, K: {"kinship": K.iloc[:, :-1]}, "kinship has 284 rows and 283 columns: it must be square"),
-    "kinship names": (lambda e, K: {"kinship": K.iloc[:, ::-1]}, "kinship: rows and columns must be the same individuals in "
-                      "the same order"),
+    "kinship names": (lambda e, K: {"kinship": K.iloc[:, ::-1]}, "kinship: row 1 is individual '1' and column 1 is "
+                      ".*; rows and columns must be the same individuals in the same order"),
     "kinship not symmetric": (lambda e, K: {"kinship": e["kinship"] | {"X": changed_entry(e["kinship"]["X"], 0, 1, 0.9)}},
                               "kinship of chromosome 'X' is not symmetric: 0.9 for \\('1', '4'\\) and .* for \\('4', '1'\\)"),
-    "kinship with NaN": (lambda e, K: {"kinship": changed_entry(K, 0, 2, np.nan)}, "kinship has no finite number for "
-                         "individuals '1' and '3'"),
+    "kinship with NaN": (lambda e, K: {"kinship": changed_entry(K, 0, 2, np.nan)}, "kinship: nan for individual '1', "
+                         "column '.*'; every entry must be a finite number"),
     "kinship indefinite": (lambda e, K: {"kinship": K - 0.6}, "kinship has the eigenvalue -.* it is not a covariance matrix"),
     "kinship lacks a chromosome": (lambda e, K: {"kinship": {name: e["kinship"][name] for name in ("2", "X")}}, "kinship has "
                                    "no matrix for chromosome '16' of genoprobs"),
@@ -604,8 +629,8 @@ def test_fewer_individuals_than_coefficients(everything, each):
         in scan.notes
     covariates = pd.DataFrame(np.random.default_rng(0).normal(size=(6, 5)), few.index, list("abcde"))
     scan = scan_of(everything, **arguments | {"intcovar": None, "addcovar": covariates})
-    assert scan.notes == tuple(f"pheno '{name}' has 6 individuals with all values, too few for the model: no results"
-                               for name in few)
+    assert [note for note in scan.notes if "left out (" not in note] == [
+        f"pheno '{name}' has 6 individuals with all values, too few for the model: no results" for name in few]
 
 
 # ---- memory, and the examples

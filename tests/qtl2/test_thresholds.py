@@ -117,6 +117,8 @@ A = pd.DataFrame({"liver": [1.0, 2.0, 3.0]})
 @pytest.mark.parametrize("perm, alpha, sentence", [
     (A, 0.05, "object is a DataFrame: give the result of scan1perm"),
     (Scan1Perm(A), 5, "alpha is 5: give significance levels from 0 to 1"),
+    (Scan1Perm(A), "a", "alpha is 'a': give significance levels from 0 to 1, such as 0.05"),
+    (Scan1Perm(A), [0.1, [0.2, 0.3]], "alpha is .*: give significance levels"),
     (Scan1Perm(A), [0.1, math.nan], "alpha is nan: give significance levels"),
     (Scan1Perm(A, A, pd.Series({"1": 90.0, "X": 60.0})), 0.05, "chr_lengths has the entries 1, X; give two"),
     (Scan1Perm(A, A, pd.Series({"A": 90.0})), 0.05, "chr_lengths has the entries A; give two"),
