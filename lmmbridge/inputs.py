@@ -156,8 +156,8 @@ def frame_of(values: Any, name: str, leader: str = "", order: pd.Index | None = 
 def refuse_row_numbers(values: pd.Series | pd.DataFrame, name: str) -> None:
     """Refuse the index that pandas makes where it is given none: it counts the rows."""
     if isinstance(values.index, pd.RangeIndex) and values.index.name is None:
-        raise InputError(f"{name} has no IDs: its index counts the rows, as pandas makes it; give the individuals' IDs as "
-                         "index (pandas.read_csv(…, index_col=0), or set_index)")
+        raise InputError(f"{name} has no IDs: its index counts the rows, as pandas makes it; give the individuals' IDs "
+                         "as index (pandas.read_csv(…, index_col=0), or set_index)")
 
 
 def _kinship_frame(kinship: Any, leader: str, order: pd.Index) -> pd.DataFrame:

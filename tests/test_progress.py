@@ -76,7 +76,8 @@ class OnATerminal:
 def test_a_bar_after_two_seconds_on_a_terminal():
     """Not before, not when quiet, and not where standard error is no terminal; at the end it is taken away."""
     short, quiet = OnATerminal(1.0), OnATerminal(2.6, "quiet")
-    no_terminal = subprocess.Popen([sys.executable, "-c", WORK, "2.6", ""], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    no_terminal = subprocess.Popen([sys.executable, "-c", WORK, "2.6", ""], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
     seen = OnATerminal(3.0).written()
     text = "".join(text for _, text in seen)
     assert seen[0][0] > 1.9 and "scan1" in text and "/100" in text
@@ -268,7 +269,7 @@ print("ended", flush=True)
 
 @pytest.mark.parametrize("cores, kinship, hsq", [(1, "overall", "own"), (2, "loco", "own"), (2, "loco", "given")])
 def test_ctrl_c(cores, kinship, hsq, tolerance):
-    """A scan of minutes ends at once, with KeyboardInterrupt: while it estimates hsq, and while it goes over positions."""
+    """A scan of minutes ends at once, with KeyboardInterrupt: in estimating hsq, and in going over positions."""
     child = subprocess.Popen([sys.executable, "-c", SCAN, str(cores), kinship, hsq], stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, text=True, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"})
     assert child.stdout.readline() == "begun\n"

@@ -100,8 +100,9 @@ def scan1blup(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: A
     return Scan1Coef(coef, errors if se else None, len(rows), trait.hsq, trait.criterion, tuple(trait.notes + notes))
 
 
-def blups(trait: SingleTrait, columns_at: Callable[[int], np.ndarray], positions: list[str | None], genotypes: list[str],
-          reml: bool, cores: int = 1, progress: Progress | None = None) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+def blups(trait: SingleTrait, columns_at: Callable[[int], np.ndarray], positions: list[str | None],
+          genotypes: list[str], reml: bool, cores: int = 1,
+          progress: Progress | None = None) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """Predictors, their standard errors (positions × coefficients), and notes.
 
     Parameters

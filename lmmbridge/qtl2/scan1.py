@@ -345,7 +345,8 @@ class Scanner:
             basis = np.linalg.qr(C)[0]
             null_basis = np.linalg.qr(C_null)[0]
             null_rss = np.sum((Y - null_basis @ (null_basis.T @ Y)) ** 2, axis=0)
-            return [Group(list(range(Y.shape[1])), np.ones(len(Y)), basis, Y - basis @ (basis.T @ Y), null_rss, longest(C))]
+            return [Group(list(range(Y.shape[1])), np.ones(len(Y)), basis, Y - basis @ (basis.T @ Y), null_rss,
+                          longest(C))]
         groups = []
         pairs = zip(lmm.rotate(eigen, batch.Y, X), lmm.rotate(eigen, batch.Y, X_null), hsq)
         for column, (rotated, rotated_null, h) in enumerate(pairs):
@@ -392,9 +393,9 @@ class Scanner:
         notes = notes + self._too_few(chromosome, range(shape[1]) if saturated else []) + _reduced(chromosome, reduced)
         if unbounded.any():
             which = some_of(name for name, some in zip(batch.phenotypes, unbounded.any(axis=0)) if some)
-            notes.append(f"chromosome '{chromosome}': at {unbounded.any(axis=1).sum()} positions the likelihood of pheno "
-                         f"{which} grows without bound as hsq goes to 1; LOD is that of its highest maximum before that, "
-                         "missing where there is none")
+            notes.append(f"chromosome '{chromosome}': at {unbounded.any(axis=1).sum()} positions the likelihood of "
+                         f"pheno {which} grows without bound as hsq goes to 1; LOD is that of its highest maximum before "
+                         "that, missing where there is none")
         return _Found(lod, own_hsq, notes)
 
 

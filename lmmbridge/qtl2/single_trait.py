@@ -183,12 +183,12 @@ def _one_kinship(kinship: Any, chromosome: str | None) -> Kinship:
         return Kinship(kinship, ())
     if chromosome is None:
         if len(kinship) != 1:
-            raise InputError(f"kinship has matrices for {len(kinship)} chromosomes, and genoprobs does not tell which of "
-                             "them it is of: give that of the one chromosome, such as kinship['1']")
+            raise InputError(f"kinship has matrices for {len(kinship)} chromosomes, and genoprobs does not tell which "
+                             "of them it is of: give that of the one chromosome, such as kinship['1']")
         return Kinship(next(iter(kinship.values())), ())
     if chromosome not in kinship:
-        raise InputError(f"kinship has no matrix for chromosome '{chromosome}' of genoprobs: give that matrix, or one for "
-                         "all chromosomes")
+        raise InputError(f"kinship has no matrix for chromosome '{chromosome}' of genoprobs: give that matrix, or one "
+                         "for all chromosomes")
     return Kinship({chromosome: kinship[chromosome]}, [chromosome])
 
 

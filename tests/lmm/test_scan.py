@@ -1,4 +1,4 @@
-"""The scan at fixed h against exact arithmetic (60 digits), where columns are independent, nearly so, and not at all."""
+"""The scan at fixed h against exact arithmetic (60 digits): columns independent, nearly so, and not at all."""
 import mpmath
 import numpy as np
 import pytest
@@ -100,9 +100,22 @@ def test_dependent_columns_do_not_count(h, tolerance):
         (rss,), rank, null = scan(problem, np.column_stack([dependent, own])[None])
         assert rank == 1
         np.testing.assert_allclose(rss, without, rtol=tolerance("scan_rss"))
+        (rss,), rank, null = scan(problem, np.column_stack([dependent,
+                                                            1e-20 * own])[None])     # not beside rounding either
+        assert rank == 1
+        np.testing.assert_allclose(rss, without, rtol=tolerance("scan_rss"))
     (rss,), rank, _ = scan(problem, np.column_stack([own, own, 0.5 - own / 2.0, zero])[None])
     assert rank == 1
     np.testing.assert_allclose(rss, without, rtol=tolerance("scan_rss"))
+
+
+def test_dependent_columns_do_not_count_where_v_is_nearly_singular():
+    """Near h = 1 the rounding of the rotation is enlarged, here 10⁴ times, beyond R/qtl2's tolerance."""
+    problem = simulated(n=60, p=2, rank=30).but(hsq=1.0 - 1e-8)
+    for own, other in np.random.default_rng(14).normal(size=(10, 2,
+                                                             60)) @ problem.K:       # outside the null space of K
+        _, rank, _ = scan(problem, np.column_stack([own, other, own / 3.0 + other / 7.0])[None])
+        assert rank == 2
 
 
 def test_tiny_columns_count(tolerance):
@@ -116,7 +129,7 @@ def test_tiny_columns_count(tolerance):
 
 @pytest.mark.parametrize("factor, counts", [(10.0, True), (0.1, False)])
 def test_pivots_are_compared_with_the_largest(factor, counts, tolerance):
-    """R/qtl2's rule: what is left of a column must exceed 1e-12 of the largest; alone, a column has no larger beside it."""
+    """R/qtl2's rule: what is left of a column must exceed 1e-12 of the largest; alone it is the largest."""
     problem = simulated(n=20, p=2).but(hsq=0.0)     # V = I: lengths are those of the columns
     rng = np.random.default_rng(7)
     basis = np.linalg.qr(np.column_stack([problem.X, rng.normal(size=(20, 2))]))[0]

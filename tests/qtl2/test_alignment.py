@@ -20,7 +20,8 @@ VALUES = st.sampled_from([0.0, 1.0, 2.5, -1.0, 0.25, 3.0, np.nan, np.inf])
 def frames(names):
     """Some of the individuals in any order, values drawn from few."""
     rows = st.lists(st.sampled_from(IDS), min_size=4, max_size=12, unique=True)
-    return rows.flatmap(lambda ids: st.lists(st.lists(VALUES, min_size=len(names), max_size=len(names)), min_size=len(ids),
+    return rows.flatmap(lambda ids: st.lists(st.lists(VALUES, min_size=len(names), max_size=len(names)),
+                                             min_size=len(ids),
                                              max_size=len(ids)).map(lambda v: pd.DataFrame(v, ids, list(names))))
 
 
@@ -55,7 +56,8 @@ def test_individuals_as_qtl2(r):
             parts.append(pd.DataFrame(values, ids, list(names)))
         pheno, addcovar, weights = parts
         order = rng.permutation(IDS)
-        first = r.call("qtl2::get_common_ids", np.array(order), to_r(addcovar), to_r(weights), **{"complete.cases": True}).value
+        first = r.call("qtl2::get_common_ids", np.array(order), to_r(addcovar), to_r(weights),
+                       **{"complete.cases": True}).value
         some = pheno[np.isfinite(pheno).any(axis=1)]
         theirs = np.atleast_1d(r.call("qtl2::get_common_ids", np.atleast_1d(first), to_r(some)).value).tolist()
         assert len(theirs) > 2
@@ -140,7 +142,8 @@ def test_covariates_of_one_name():
     (batch,), _ = align(IDS, pheno, addcovar.assign(twin=2.0 * addcovar["sex"])).batches()
     assert batch.addcovar.shape[1] == 2 and len(batch.notes) == 1
     (batch,), _ = align(IDS, pheno, addcovar.assign(intercept=1.0)).batches()
-    assert batch.notes == ["addcovar: column 'intercept' depends on the intercept and the other columns; it is left out"]
+    assert batch.notes == [
+        "addcovar: column 'intercept' depends on the intercept and the other columns; it is left out"]
 
 
 def test_what_depends_only_without_the_missing(r):

@@ -35,7 +35,8 @@ def test_a_mapping_of_chromosomes(probs):
     assert probs.individuals == IDS and probs.positions == ("p", "q", "r", "s", "t")
     assert probs.crosstype == "f2" and probs.alleles == ("A", "B") and probs.alleleprobs is False
     assert probs["X"].sizes == {"individual": 3, "genotype": 2, "position": 3}
-    assert repr(probs) == "Genoprobs of 3 individuals, crosstype 'f2'; genotypes × positions by chromosome: 1: 2 × 2, X: 2 × 3"
+    assert repr(probs) == ("Genoprobs of 3 individuals, crosstype 'f2'; genotypes × positions by chromosome: 1: 2 × 2, "
+                           "X: 2 × 3")
 
 
 def test_none_and_no_position():
@@ -74,14 +75,18 @@ def test_subset_as_qtl2(r):
      "individual, genotype, position"),
     ({"1": array().transpose("position", "individual", "genotype")}, "chromosome '1' has the dims"),
     ({"1": array().drop_vars("position")}, "chromosome '1' has the dims"),
-    ({"1": array(), "2": array("rs", "abd")}, "chromosome '2' has other individuals, or another order of them, than the first"),
+    ({"1": array(), "2": array("rs", "abd")},
+     "chromosome '2' has other individuals, or another order of them, than the first"),
     ({"1": array(), "2": array("rs", "acb")}, "chromosome '2' has other individuals, or another order"),
     ({"1": array(individuals="aba")}, "genoprobs: individual 'a' occurs more than once; give every individual one row"),
-    ({"1": array(values=changed(1, 0, 1, np.nan))}, "chromosome '1' has a value that is not a finite number, for individual "
+    ({"1": array(values=changed(1, 0, 1, np.nan))},
+     "chromosome '1' has a value that is not a finite number, for individual "
      "'b' at position 'q'"),
-    ({"1": array(values=changed(1, 0, 1, 0.4))}, "chromosome '1': the probabilities of individual 'b' at position 'q' sum to "
+    ({"1": array(values=changed(1, 0, 1, 0.4))},
+     "chromosome '1': the probabilities of individual 'b' at position 'q' sum to "
      "0.9, not 1; check how they were computed or read"),
-    ({"1": array(values=changed(2, slice(None), 0, [1.5, -0.5]))}, "chromosome '1' has the probability -0.5, for individual "
+    ({"1": array(values=changed(2, slice(None), 0, [1.5, -0.5]))},
+     "chromosome '1' has the probability -0.5, for individual "
      "'c' at position 'p'; probabilities are between 0 and 1"),
     ({"1": array("pp")}, "the position name 'p' occurs more than once; give every position its own"),
     ({"1": array("pq"), "2": array("rp")}, "the position name 'p' occurs more than once"),

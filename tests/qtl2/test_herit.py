@@ -67,7 +67,7 @@ def assert_as_qtl2(ours, theirs, reml, tolerance):
 
 @pytest.mark.parametrize("reml", [True, False])
 def test_dense_at_both_estimates(cross, reml, tolerance):
-    """V written out gives our log10lik and resid_sd at our ĥ, qtl2's at qtl2's; REML is nowhere lower than at qtl2's ĥ."""
+    """V written out gives our log10lik and resid_sd at our ĥ, qtl2's at its own; where REML is no higher."""
     data = cross("iron")
     for design, theirs in zip(designs(data), qtl2_herits("iron", [
             {"pheno": "pheno", "kinship": "overall", "reml": reml} | design for design in designs(data)])):
@@ -176,14 +176,17 @@ def test_constant_covariate_costs_no_other(cross, tolerance):
                           quiet=True)
     without = est_herit(iron.pheno, iron.kinship["overall"], iron.addcovar[["sex", "made"]], quiet=True)
     pd.testing.assert_frame_equal(with_ones.table(), without.table())
-    assert with_ones.notes == ("addcovar: column 'ones' depends on the intercept and the other columns; it is left out",)
+    assert with_ones.notes == (
+        "addcovar: column 'ones' depends on the intercept and the other columns; it is left out",)
 
 
 REFUSED = {
     "no kinship": (lambda d, K: {"kinship": None}, "kinship is of type NoneType: give a DataFrame"),
     "array": (lambda d, K: {"kinship": K.to_numpy()}, "kinship is of type ndarray: give a DataFrame with the IDs"),
-    "by chromosome": (lambda d, K: {"kinship": d.kinship["loco"]}, "kinship must be one kinship matrix that is not decomposed"),
-    "decomposed": (lambda d, K: {"kinship": decomp_kinship(K)}, "kinship must be one kinship matrix that is not decomposed"),
+    "by chromosome": (lambda d, K: {"kinship": d.kinship["loco"]},
+                      "kinship must be one kinship matrix that is not decomposed"),
+    "decomposed": (lambda d, K: {"kinship": decomp_kinship(K)},
+                   "kinship must be one kinship matrix that is not decomposed"),
     "not square": (lambda d, K: {"kinship": K.iloc[1:]}, "kinship has 283 rows and 284 columns: it must be square"),
     "not positive": (lambda d, K: {"kinship": -K}, "kinship has the eigenvalue .* not a covariance matrix"),
     "array of phenotypes": (lambda d, K: {"pheno": d.pheno.to_numpy()}, "pheno has no IDs"),

@@ -26,13 +26,15 @@ def test_names_are_text():
 
 
 @pytest.mark.parametrize("positions, sentence", [
-    ({"7": series(0.0, 2.0, 1.5)}, "map: positions on chromosome '7' are out of order: 'b' at 2 comes before 'c' at 1.5; sort "
+    ({"7": series(0.0, 2.0, 1.5)},
+     "map: positions on chromosome '7' are out of order: 'b' at 2 comes before 'c' at 1.5; sort "
      "the map"),
     ({"7": series(0.0, np.nan)}, "map: marker 'b' on chromosome '7' has no position; give it one or leave it out"),
     ({"7": series(0.0, np.inf)}, "map: marker 'b' on chromosome '7' has no position"),
     ({"7": series(0.0, 1.0, names="aa")}, "map: marker 'a' occurs more than once; give every marker its own name"),
     ({"7": series(0.0, 1.0), "8": series(3.0)}, "map: marker 'a' occurs more than once"),
-    ({"7": series("x", "y")}, "map: chromosome '7' holds positions that are not numbers \\('x' of marker 'a'\\); give cM or Mb"),
+    ({"7": series("x", "y")},
+     "map: chromosome '7' holds positions that are not numbers \\('x' of marker 'a'\\); give cM or Mb"),
     ({"7": [0.0, 1.0]}, "map: chromosome '7' is a list: give a Series of positions with the marker names as index"),
 ])
 def test_refused(positions, sentence):

@@ -93,7 +93,7 @@ def assert_same_scan(ours, theirs, atol):
 
 @pytest.mark.parametrize("kinship", ["none", "overall"])
 def test_ill_conditioned_positions(cross, kinship, tolerance):
-    """80 mice, 44 genotypes on X: the columns that count are qtl2's, and what they explain is as sure as their pivots."""
+    """80 mice, 44 genotypes on X: the columns that count are qtl2's; what they explain is as sure as their pivots."""
     data = cross("few mice")
     designs = list(data.designs().values())
     in_r = {"genoprobs": "probs", "pheno": "pheno", "kinship": None if kinship == "none" else kinship}
@@ -165,8 +165,9 @@ def test_dependent_columns_count_for_nothing(constructed, kinship, tolerance):
     alone = backcross({name: column[:, None] for name, column in dependent.items()})
     scan = scan1(alone, **arguments, quiet=True)
     assert np.array_equal(scan.lod["y"], np.zeros(4))
-    assert scan.notes == ("chromosome '1': at 4 positions genotype columns depend on each other or on the covariates; LOD "
-                          "is that of those that do not",)
+    assert scan.notes == (
+        "chromosome '1': at 4 positions genotype columns depend on each other or on the covariates; LOD is that of "
+        "those that do not",)
     beside = backcross({name: np.column_stack([column, own]) for name, column in dependent.items()}
                        | {"twice": np.column_stack([own, own]), "parallel": np.column_stack([own, 0.5 - own])})
     scan = scan1(beside, **arguments, hsq=0.4 if kinship else None, quiet=True)
@@ -193,8 +194,23 @@ def test_nearly_dependent_and_tiny_columns_as_qtl2(r, constructed, kinship, tole
     ours = scan1(probs, **arguments, hsq=theirs.hsq, quiet=True)
     apart = (ours.lod - theirs.lod)["y"].abs()
     for name in columns:
-        assert apart[name] <= tolerance("scan_given_hsq") + tolerance("scan_ill_conditioned") / left.get(name, 1.0), name
+        assert apart[name] <= tolerance("scan_given_hsq") + tolerance("scan_ill_conditioned") / left.get(name,
+                                                                                                         1.0), name
     assert ours.lod["y"]["tiny"] - ours.lod["y"]["negligible"] > tolerance("scan_given_hsq")
+
+
+def test_hardly_present_genotypes(r, constructed, tolerance):
+    """Below a mean of 1e-8 genotypes are left out on the X chromosome, as in qtl2, and kept on an autosome."""
+    arguments, own, _ = constructed
+    rare = np.random.default_rng(15).uniform(0.0, 1e-9, N)
+    lods = []
+    for is_x_chr in (True, False):
+        probs = backcross({"p": np.column_stack([own, rare])}, is_x_chr)
+        theirs = from_r(r.call("qtl2::scan1", to_r(probs), to_r(arguments["pheno"])).value)
+        ours = scan1(probs, arguments["pheno"], quiet=True)
+        assert_same_scan(ours, theirs, tolerance("scan_given_hsq"))
+        lods.append(ours.lod.to_numpy().item())
+    assert abs(lods[0] - lods[1]) > tolerance("scan_own_hsq")
 
 
 def test_absent_genotypes_of_the_x_chromosome(cross, r, tolerance):
@@ -257,9 +273,8 @@ def test_missing_phenotypes(cross, r, part, holes, kinship, tolerance):
     assert [note for note in given.notes if "no results" in note] == [
         "pheno 't48' has 0 individuals with all values, too few for the model: no results"]
     assert [note for note in given.notes if "no more than" in note] == [
-        "pheno 't47': 3 individuals are no more than the model has coefficients on chromosome '2'; no LOD scores there",
-        "pheno 't47': 3 individuals are no more than the model has coefficients on chromosome '16'; no LOD scores there",
-        "pheno 't47': 3 individuals are no more than the model has coefficients on chromosome 'X'; no LOD scores there"]
+        "pheno 't47': 3 individuals are no more than the model has coefficients on chromosome "
+        f"'{name}'; no LOD scores there" for name in probs]
     together = scan1(probs, holes, kinships[kinship], quiet=True, **design)
     np.testing.assert_allclose(together.lod[some], theirs.lod[some], rtol=0.0, atol=tolerance("scan_own_hsq"))
     for name in some if kinship == "none" else some[::3]:
@@ -281,14 +296,15 @@ def dense_maximum(y, X, K, weights=None):
     grid = np.concatenate([[0.0], np.linspace(0.005, 0.995, 100), end])
     values = [loglik(h) for h in grid]
     top = int(np.argmax(values))
-    found = optimize.minimize_scalar(lambda h: -loglik(h), bounds=(grid[max(top - 1, 0)], grid[min(top + 1, len(grid) - 1)]),
+    found = optimize.minimize_scalar(lambda h: -loglik(h), bounds=(grid[max(top - 1, 0)], grid[min(top + 1,
+                                                                                                   len(grid) - 1)]),
                                      method="bounded", options={"xatol": 1e-11})
     return max(values[top], -found.fun)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_hsq_at_each_position(cross, part, weighted, tolerance):
-    """The likelihood ratio of two models each at its own maximum, by dense matrices; with covariates and interactions."""
+    """The likelihood ratio of two models, each at its own maximum, by dense matrices; with interactions."""
     probs, kinships = part
     iron = cross("iron")
     ids = list(probs.individuals)
@@ -325,7 +341,7 @@ def test_hsq_at_each_position_loco(cross, part, tolerance):
 
 
 def test_the_higher_of_two_maxima(r, tolerance):
-    """Where qtl2's single search misses the highest maximum of the null likelihood, ours has it; at one hsq LODs agree."""
+    """Where qtl2's single search misses the highest maximum of the null likelihood, ours has it."""
     data = simulation.two_maxima()
     ids, rng = list(data.ids), np.random.default_rng(3)
     kinship, pheno = pd.DataFrame(data.K / 2.0, ids, ids), pd.DataFrame(data.Y, ids, ["y"])
@@ -390,7 +406,8 @@ def assert_identical(a, b):
     pd.testing.assert_frame_equal(a.lod, b.lod, check_exact=True)
     assert (a.hsq is None) == (b.hsq is None) and (a.hsq is None or a.hsq.equals(b.hsq))
     assert a.sample_size.equals(b.sample_size)
-    assert [note for note in a.notes if "left out (" not in note] == [note for note in b.notes if "left out (" not in note]
+    assert [note for note in a.notes if "left out (" not in note] == [note for note in b.notes
+                                                                      if "left out (" not in note]
 
 
 def moved(values, order):
@@ -407,7 +424,8 @@ def with_strangers(values):
         return {name: with_strangers(K) for name, K in values.items()}
     frame = values.to_frame() if isinstance(values, pd.Series) else values
     if list(frame.index) == list(frame.columns):
-        wider = frame.reindex(index=["a", "b", "c", *frame.index], columns=["a", "b", "c", *frame.columns], fill_value=9.0)
+        wider = frame.reindex(index=["a", "b", "c", *frame.index], columns=["a", "b", "c", *frame.columns],
+                              fill_value=9.0)
         return (wider + wider.T) / 2.0
     strangers = pd.DataFrame([[1e6] * frame.shape[1], [np.nan] * frame.shape[1], [7.0] * frame.shape[1]],
                              ["a", "b", "c"], frame.columns)
@@ -422,7 +440,8 @@ FRAMES = ("pheno", "kinship", "addcovar", "Xcovar", "intcovar", "weights")
 def test_order_and_strangers_do_not_matter(everything, name):
     scan = scan_of(everything)
     n = len(everything["pheno"])
-    assert_identical(scan, scan_of(everything, **{name: moved(everything[name], np.random.default_rng(1).permutation(n))}))
+    assert_identical(scan, scan_of(everything, **{name: moved(everything[name],
+                                                              np.random.default_rng(1).permutation(n))}))
     assert_identical(scan, scan_of(everything, **{name: with_strangers(everything[name])}))
 
 
@@ -472,7 +491,8 @@ def test_decomposed_kinship(everything, part, loco, weighted, tolerance):
     once, decomposed = (scan_of(complete, kinship=K, hsq=once.hsq) for K in (kinship, decomp_kinship(kinship)))
     np.testing.assert_allclose(decomposed.lod, once.lod, rtol=0.0, atol=tolerance("scan_alone"))
     whose = "kinship of chromosome '2'" if loco else "kinship"
-    with pytest.raises(InputError, match=f"{whose} is decomposed for 95 individuals and 81 are needed: a decomposed matrix "
+    with pytest.raises(InputError,
+                       match=f"{whose} is decomposed for 95 individuals and 81 are needed: a decomposed matrix "
                                          "cannot be subset; give the kinship matrix itself"):
         scan_of(everything, kinship=decomp_kinship(kinship))
 
@@ -503,7 +523,8 @@ def test_a_chromosome_without_positions(everything):
 def test_dependent_covariates_are_left_out_and_said(everything, tolerance):
     scan = scan_of(everything)
     made = everything["addcovar"]["made"]
-    for more in ({"twice": made}, {"twice": 2.0 * made + 1.0}, {"intercept": 0.0 * made + 1.0}, {"ones": 0.0 * made + 1.0}):
+    for more in ({"twice": made}, {"twice": 2.0 * made + 1.0}, {"intercept": 0.0 * made + 1.0},
+                 {"ones": 0.0 * made + 1.0}):
         again = scan_of(everything, addcovar=everything["addcovar"].assign(**more))
         np.testing.assert_allclose(again.lod, scan.lod, rtol=0.0, atol=tolerance("scan_alone"))
         name, = more
@@ -533,76 +554,99 @@ def duplicated(frame):
 #: What is wrong -> (what to change, given all arguments and one kinship matrix; what is said).
 REFUSED = {
     "probs": (lambda e, K: {"genoprobs": {"2": 1}}, "genoprobs is a dict: give a Genoprobs, as from calc_genoprob"),
-    "array pheno": (lambda e, K: {"pheno": e["pheno"].to_numpy()}, "pheno has no IDs: give a pandas Series or DataFrame with "
+    "array pheno": (lambda e, K: {"pheno": e["pheno"].to_numpy()},
+                    "pheno has no IDs: give a pandas Series or DataFrame with "
                     "the individuals' IDs as index"),
     "no pheno": (lambda e, K: {"pheno": None}, "pheno is None: give the phenotypes"),
     "list addcovar": (lambda e, K: {"addcovar": [1.0, 2.0]}, "addcovar has no IDs"),
     "array Xcovar": (lambda e, K: {"Xcovar": e["Xcovar"].to_numpy()}, "Xcovar has no IDs"),
     "array intcovar": (lambda e, K: {"intcovar": e["intcovar"].to_numpy()}, "intcovar has no IDs"),
     "array weights": (lambda e, K: {"weights": e["weights"].to_numpy()}, "weights has no IDs"),
-    "array kinship": (lambda e, K: {"kinship": K.to_numpy()}, "kinship is of type ndarray: give a DataFrame with the IDs"),
+    "array kinship": (lambda e, K: {"kinship": K.to_numpy()},
+                      "kinship is of type ndarray: give a DataFrame with the IDs"),
     "kinship of None": (lambda e, K: {"kinship": e["kinship"] | {"16": None}}, "kinship of chromosome '16' is of type "
                         "NoneType: give a DataFrame"),
-    "same ID": (lambda e, K: {"pheno": duplicated(e["pheno"])}, "pheno: individual '1' occurs more than once; give every "
+    "same ID": (lambda e, K: {"pheno": duplicated(e["pheno"])},
+                "pheno: individual '1' occurs more than once; give every "
                 "individual one row"),
-    "same ID in covariates": (lambda e, K: {"addcovar": duplicated(e["addcovar"])}, "addcovar: individual '1' occurs more"),
+    "same ID in covariates": (lambda e, K: {"addcovar": duplicated(e["addcovar"])},
+                              "addcovar: individual '1' occurs more"),
     "same ID in weights": (lambda e, K: {"weights": duplicated(e["weights"])}, "weights: individual '1' occurs more"),
     "nobody in common": (lambda e, K: {"pheno": e["pheno"].add_prefix("x").T.add_prefix("x").T},
                          "no individual has all that is needed of .*; check that the IDs are written alike"),
-    "two in common": (lambda e, K: {"pheno": e["pheno"].iloc[:2]}, "only 2 individuals have all that is needed of .* at "
+    "two in common": (lambda e, K: {"pheno": e["pheno"].iloc[:2]},
+                      "only 2 individuals have all that is needed of .* at "
                       "least 3 are needed"),
     "one in common": (lambda e, K: {"addcovar": e["addcovar"].iloc[:1]}, "only 1 individual has all that is needed"),
-    "constant pheno": (lambda e, K: {"pheno": e["pheno"].assign(flat=2.5)}, "pheno 'flat' has zero variance: it is 2.5 for "
+    "constant pheno": (lambda e, K: {"pheno": e["pheno"].assign(flat=2.5)},
+                       "pheno 'flat' has zero variance: it is 2.5 for "
                        "all of its 95 individuals; leave it out"),
     "fitted pheno": (lambda e, K: {"pheno": e["pheno"].assign(fitted=3.0 - e["addcovar"]["made"])}, "pheno 'fitted' is "
                      "fitted exactly by the covariates: nothing is left to explain; leave it out"),
-    "text pheno": (lambda e, K: {"pheno": e["pheno"].assign(colour="red")}, "pheno: column 'colour' holds text \\('red' for "
+    "text pheno": (lambda e, K: {"pheno": e["pheno"].assign(colour="red")},
+                   "pheno: column 'colour' holds text \\('red' for "
                    "individual '1'\\)"),
     "text covariate": (lambda e, K: {"addcovar": e["addcovar"].assign(sex="f")}, "addcovar: column 'sex' holds text"),
-    "same column": (lambda e, K: {"pheno": e["pheno"].set_axis(["a", "a", "b"], axis=1)}, "pheno: column 'a' occurs more"),
+    "same column": (lambda e, K: {"pheno": e["pheno"].set_axis(["a", "a", "b"], axis=1)},
+                    "pheno: column 'a' occurs more"),
     "no phenotypes": (lambda e, K: {"pheno": e["pheno"].iloc[:, :0]}, "pheno is empty: 95 rows, 0 columns"),
     "weight of 0": (lambda e, K: {"weights": without_value(e["weights"])}, "weights: 0 for individual '1'; weights are "
                     "1/variance and must be positive"),
     "negative weight": (lambda e, K: {"weights": -e["weights"]}, "weights: -.* for individual '.*'; weights are"),
     "two weights": (lambda e, K: {"weights": e["addcovar"].assign(more=1.0)}, "weights has 2 columns: give one"),
-    "hsq too large": (lambda e, K: {"kinship": K, "hsq": np.full((2, 3), 1.5)}, "hsq has the value 1.5: hsq is between 0 and 1"),
+    "hsq too large": (lambda e, K: {"kinship": K, "hsq": np.full((2, 3), 1.5)},
+                      "hsq has the value 1.5: hsq is between 0 and 1"),
     "hsq missing": (lambda e, K: {"kinship": K, "hsq": np.full((2, 3), np.nan)}, "hsq has the value nan"),
-    "hsq shape": (lambda e, K: {"kinship": K, "hsq": np.full((3, 2), 0.5)}, "hsq has the shape \\(3, 2\\): give 2 × 3 values "
+    "hsq shape": (lambda e, K: {"kinship": K, "hsq": np.full((3, 2), 0.5)},
+                  "hsq has the shape \\(3, 2\\): give 2 × 3 values "
                   "\\(null chromosomes 2, X × phenotypes\\)"),
-    "hsq as a vector": (lambda e, K: {"kinship": K, "hsq": [0.5, 0.5]}, "hsq has the shape \\(2,\\): give 2 × 3 values"),
-    "hsq labels": (lambda e, K: {"kinship": K, "hsq": pd.DataFrame(0.5, ["2", "16"], e["pheno"].columns)}, "hsq has the rows "
+    "hsq as a vector": (lambda e, K: {"kinship": K, "hsq": [0.5, 0.5]},
+                        "hsq has the shape \\(2,\\): give 2 × 3 values"),
+    "hsq labels": (lambda e, K: {"kinship": K, "hsq": pd.DataFrame(0.5, ["2", "16"], e["pheno"].columns)},
+                   "hsq has the rows "
                    "2, 16 and the columns liver, spleen, holed: give 2 × 3 values"),
     "hsq labels of a Series": (lambda e, K: {"kinship": K, "Xcovar": None, "hsq": pd.Series(
-        0.5, ["liver", "spleen", "kidney"])}, "hsq has the labels liver, spleen, kidney: give one value for each of liver, "
+        0.5, ["liver", "spleen", "kidney"])},
+                               "hsq has the labels liver, spleen, kidney: give one value for each of liver, "
                    "spleen, holed"),
     "hsq of text": (lambda e, K: {"kinship": K, "hsq": ["a", "b"]}, "hsq is not made of numbers: give 2 × 3 values"),
     "hsq without kinship": (lambda e, K: {"kinship": None, "hsq": 0.5}, "hsq is given without kinship, where it has no "
                             "meaning"),
-    "hsq each with REML": (lambda e, K: {"hsq": "each"}, "hsq='each' compares likelihoods of different fixed effects and so "
+    "hsq each with REML": (lambda e, K: {"hsq": "each"},
+                           "hsq='each' compares likelihoods of different fixed effects and so "
                            "needs ML: give reml=False"),
-    "hsq each without kinship": (lambda e, K: {"kinship": None, "hsq": "each", "reml": False}, "hsq is 'each': give numbers, "
+    "hsq each without kinship": (lambda e, K: {"kinship": None, "hsq": "each", "reml": False},
+                                 "hsq is 'each': give numbers, "
                                  "or 'each' with a kinship matrix"),
     "hsq all": (lambda e, K: {"hsq": "all", "reml": False}, "hsq is 'all': give numbers, or 'each'"),
-    "kinship not square": (lambda e, K: {"kinship": K.iloc[:, :-1]}, "kinship has 284 rows and 283 columns: it must be square"),
+    "kinship not square": (lambda e, K: {"kinship": K.iloc[:, :-1]},
+                           "kinship has 284 rows and 283 columns: it must be square"),
     "kinship names": (lambda e, K: {"kinship": K.iloc[:, ::-1]}, "kinship: row 1 is individual '1' and column 1 is "
                       ".*; rows and columns must be the same individuals in the same order"),
-    "kinship not symmetric": (lambda e, K: {"kinship": e["kinship"] | {"X": changed_entry(e["kinship"]["X"], 0, 1, 0.9)}},
-                              "kinship of chromosome 'X' is not symmetric: 0.9 for \\('1', '4'\\) and .* for \\('4', '1'\\)"),
+    "kinship not symmetric": (lambda e, K: {"kinship": e["kinship"] | {"X": changed_entry(e["kinship"]["X"], 0, 1,
+                                                                                          0.9)}},
+                              "kinship of chromosome 'X' is not symmetric: 0.9 for \\('1', '4'\\) and .* for"),
     "kinship with NaN": (lambda e, K: {"kinship": changed_entry(K, 0, 2, np.nan)}, "kinship: nan for individual '1', "
                          "column '.*'; every entry must be a finite number"),
-    "kinship indefinite": (lambda e, K: {"kinship": K - 0.6}, "kinship has the eigenvalue -.* it is not a covariance matrix"),
-    "kinship lacks a chromosome": (lambda e, K: {"kinship": {name: e["kinship"][name] for name in ("2", "X")}}, "kinship has "
+    "kinship indefinite": (lambda e, K: {"kinship": K - 0.6},
+                           "kinship has the eigenvalue -.* it is not a covariance matrix"),
+    "kinship lacks a chromosome": (lambda e, K: {"kinship": {name: e["kinship"][name] for name in ("2", "X")}},
+                                   "kinship has "
                                    "no matrix for chromosome '16' of genoprobs"),
-    "kinship has a chromosome more": (lambda e, K: {"kinship": e["kinship"] | {"7": e["kinship"]["2"]}}, "kinship has a matrix "
+    "kinship has a chromosome more": (lambda e, K: {"kinship": e["kinship"] | {"7": e["kinship"]["2"]}},
+                                      "kinship has a matrix "
                                       "for chromosome '7', which genoprobs lacks; leave it out"),
     "kinship of others": (lambda e, K: {"kinship": e["kinship"] | {"16": K}}, "kinship of chromosome '16' has other "
                           "individuals, or another order of them, than the first matrix"),
-    "binary with kinship": (lambda e, K: {"model": "binary"}, "model='binary' is not fitted here: R/qtl2's scan1.* fits logistic "
+    "binary with kinship": (lambda e, K: {"model": "binary"},
+                            "model='binary' is not fitted here: R/qtl2's scan1.* fits logistic "
                             "regression without kinship, the R packages GMMAT and SAIGE"),
-    "binary": (lambda e, K: {"model": "binary", "kinship": None}, "model='binary' is not fitted here: use R/qtl2's scan1"),
+    "binary": (lambda e, K: {"model": "binary", "kinship": None},
+               "model='binary' is not fitted here: use R/qtl2's scan1"),
     "model": (lambda e, K: {"model": "poisson"}, "model is 'poisson': give 'normal'"),
     "cores": (lambda e, K: {"cores": -1}, "cores is -1: give how many to use, or 0 for all but one"),
-    "V singular": (lambda e, K: {"kinship": K * 0.0 + 1.0, "Xcovar": None, "hsq": [1.0, 1.0, 1.0]}, "hsq is 1 for pheno "
+    "V singular": (lambda e, K: {"kinship": K * 0.0 + 1.0, "Xcovar": None, "hsq": [1.0, 1.0, 1.0]},
+                   "hsq is 1 for pheno "
                    "'liver': .* not positive definite .* give a smaller one"),
 }
 
@@ -625,8 +669,8 @@ def test_fewer_individuals_than_coefficients(everything, each):
         arguments |= {"hsq": "each", "reml": False}
     scan = scan_of(everything, **arguments)
     assert scan.lod.loc[["D2Mit75", "D16Mit30"]].isna().all(axis=None)
-    assert "pheno 'liver': 6 individuals are no more than the model has coefficients on chromosome '2'; no LOD scores there" \
-        in scan.notes
+    assert ("pheno 'liver': 6 individuals are no more than the model has coefficients on chromosome '2'; no LOD scores "
+            "there") in scan.notes
     covariates = pd.DataFrame(np.random.default_rng(0).normal(size=(6, 5)), few.index, list("abcde"))
     scan = scan_of(everything, **arguments | {"intcovar": None, "addcovar": covariates})
     assert [note for note in scan.notes if "left out (" not in note] == [
