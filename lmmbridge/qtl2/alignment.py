@@ -242,6 +242,7 @@ class Kinship:
     """
 
     def __init__(self, kinship: Any, chromosomes: Iterable[str]):
+        self._notes: dict[str, None] = {}
         chromosomes = list(chromosomes)
         self.loco = isinstance(kinship, Mapping)
         self._matrices = dict(kinship) if self.loco else {"": kinship}
@@ -265,6 +266,14 @@ class Kinship:
     def _called(self, chromosome: str) -> str:
         return f"kinship of chromosome '{chromosome}'" if self.loco else "kinship"
 
+    @property
+    def notes(self) -> list[str]:
+        """What the decompositions made so far have shown."""
+        return list(self._notes)
+
+    def _say(self, eigen: lmm.Eigen, whose: str) -> None:
+        self._notes |= dict.fromkeys(check_eigenvalues(eigen.values, whose))
+
     def eigen(self, chromosome: str, ids: list[str], weights: np.ndarray | None) -> lmm.Eigen:
         """Eigen decomposition of twice the kinship matrix of these individuals, with weights.
 
@@ -282,14 +291,14 @@ class Kinship:
             if weights is None:
                 eigen = lmm.Eigen(2.0 * matrix.values, U)
                 eigen.values[np.abs(eigen.values) <= eigen.zero] = 0.0
-                check_eigenvalues(eigen.values, whose)
+                self._say(eigen, whose)
                 return eigen
             K = (U * matrix.values) @ U.T
         else:
             K = matrix if list(matrix.index) == ids else matrix.loc[ids, ids]
             K = symmetric(K.to_numpy(dtype=float), ids, whose)
         eigen = lmm.eigen_decomposition(2.0 * K, weights)
-        check_eigenvalues(eigen.values, whose)
+        self._say(eigen, whose)
         return eigen
 
 

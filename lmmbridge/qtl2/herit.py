@@ -117,6 +117,7 @@ def est_herit(pheno: Any, kinship: Any, addcovar: Any = None, weights: Any = Non
                 table.loc[name] = hsq, log10lik, resid_sd
                 notes += said
             notes += batch.notes
+    notes += kinship.notes
     return Herit(table["hsq"], sample_size, table["log10lik"], table["resid_sd"], "REML" if reml else "ML",
                  tuple(dict.fromkeys(notes)))
 

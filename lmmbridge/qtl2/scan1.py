@@ -142,6 +142,7 @@ def scan1(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any =
                 notes += found.notes
             notes += batch.notes
     notes += _negative(lod, genoprobs, setup)
+    notes += [] if setup.kinship is None else setup.kinship.notes
     return Scan1(lod, used, setup.aligned.pheno.notna().sum(), setup.criterion, tuple(dict.fromkeys(notes)))
 
 

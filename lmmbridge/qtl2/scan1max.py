@@ -104,5 +104,6 @@ def scan1max(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: An
                     used.loc[setup.nulls[chromosome], batch.phenotypes] = hsq_used
                 notes += said
             notes += batch.notes
+    notes += [] if setup.kinship is None else setup.kinship.notes
     return Scan1Max(maxima if by_chr else maxima.max(), used, setup.aligned.pheno.notna().sum(), setup.criterion,
                     tuple(dict.fromkeys(notes)))

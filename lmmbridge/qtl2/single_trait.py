@@ -112,6 +112,7 @@ def single_trait(individuals: Iterable[str], chromosome: str | None, pheno: Any,
     if kinship is None:
         return SingleTrait(batch, None, None, np.ones(len(batch.ids)), null, None, notes)
     eigen = kinship.eigen(chromosome or "", batch.ids, batch.weights)
+    notes += kinship.notes
     criterion = "given" if hsq is not None else "REML" if reml else "ML"
     if hsq is None:
         maximum = lmm.estimate_hsq(lmm.rotate(eigen, batch.Y, null)[0], reml)

@@ -14,10 +14,13 @@ from scipy import linalg, optimize
 
 from lmmbridge.agreement import simulation
 from lmmbridge.errors import InputError
+from lmmbridge.qtl2.coefficients import scan1coef
 from lmmbridge.qtl2.genoprobs import DIMS, Genoprobs
+from lmmbridge.qtl2.herit import est_herit
 from lmmbridge.qtl2.kinship import decomp_kinship
 from lmmbridge.qtl2.r_objects import from_r, to_r
 from lmmbridge.qtl2.scan1 import scan1
+from lmmbridge.qtl2.scan1max import scan1max
 from lmmbridge.qtl2.through_r import genoprob_to_alleleprob
 
 module = sys.modules["lmmbridge.qtl2.scan1"]        # the package has the function under that name
@@ -743,3 +746,19 @@ def test_one_name_is_one_name(everything):
     assert probs.subset(ind=probs.individuals[3]).individuals == (probs.individuals[3],)
     with pytest.raises(InputError, match="there is no chromosome '99'; there are"):
         probs.subset(chr=99)
+
+
+def test_slightly_negative_eigenvalues_are_said(everything):
+    """Of a matrix from a file with few digits."""
+    kinship = next(iter(everything["kinship"].values()))
+    values, vectors = np.linalg.eigh(kinship.to_numpy())
+    values[0] = -1e-7 * values[-1]
+    rounded = pd.DataFrame((vectors * values) @ vectors.T, kinship.index, kinship.columns)
+    words = "slightly negative eigenvalues"
+    chromosome = next(iter(everything["genoprobs"]))
+    arguments = {name: everything[name] for name in ("pheno", "addcovar")} | {"kinship": (rounded + rounded.T) / 2.0}
+    found = [scan_of(everything, kinship=arguments["kinship"]), est_herit(**arguments, quiet=True),
+             scan1max(everything["genoprobs"], **arguments, quiet=True),
+             scan1coef(everything["genoprobs"].subset(chr=chromosome), everything["pheno"]["liver"], arguments["kinship"])]
+    assert all(any(words in note for note in one.notes) for one in found)
+
