@@ -24,6 +24,7 @@ def check_new_file(path: Path, option: str) -> None:
 
 def write_file(path: Path, content: bytes, option: str) -> None:
     """Write a file that is there whole or not at all."""
+    part = None
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as part:
             part.write(content)
@@ -31,6 +32,9 @@ def write_file(path: Path, content: bytes, option: str) -> None:
         os.replace(part.name, path)
     except OSError as error:
         raise InputError(f"{option}: {path} cannot be written ({error.strerror})") from None
+    finally:
+        if part is not None:
+            Path(part.name).unlink(missing_ok=True)
 
 
 def check_new_folder(path: Path) -> None:

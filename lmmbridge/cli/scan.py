@@ -22,7 +22,7 @@ from lmmbridge.qtl2.centred_effects import centred_effects
 from lmmbridge.qtl2.cross2 import read_cross2
 from lmmbridge.qtl2.genoprobs import Genoprobs
 from lmmbridge.qtl2.peaks import find_peaks
-from lmmbridge.qtl2.scan1 import Scan1, scan1, set_up
+from lmmbridge.qtl2.scan1 import Scan1, scan1
 from lmmbridge.qtl2.x_covar import get_x_covar
 
 #: How peaks.csv is made, as find_peaks does it by default, with intervals.
@@ -104,7 +104,7 @@ def scan(cross_file, out, probs, map_file, step, allele_probs, kinship, intcovar
         computed_loco = kinship == "loco"     # its matrices are all alike
         inputs.say_what_is_odd(next(iter(K.values())) if computed_loco else K, pheno, addcovar)
     model = {"addcovar": addcovar, "intcovar": intcovar, "weights": weights}
-    found = scan1(probs, pheno, K, Xcovar=Xcovar, reml=not ml, hsq=_hsq(hsq, probs, pheno, K, Xcovar, model),
+    found = scan1(probs, pheno, K, Xcovar=Xcovar, reml=not ml, hsq=_hsq(hsq),
                   cores=cores, **model)
     say(found.notes)
     curves = _effects(along, probs, pheno, K, Xcovar, model, found, hsq == "each")
@@ -134,17 +134,14 @@ def _chromosomes(names: str | None, probs: Genoprobs) -> list[str]:
     return wanted
 
 
-def _hsq(hsq: str | None, probs: Genoprobs, pheno: pd.DataFrame, K, Xcovar: pd.DataFrame | None, model: dict
-         ) -> str | pd.DataFrame | None:
-    """What scan1 takes as hsq: a value for all stands at each null chromosome and phenotype."""
+def _hsq(hsq: str | None) -> str | float | None:
+    """What scan1 takes as hsq."""
     if hsq is None or hsq == "each":
         return hsq
     try:
-        value = float(hsq)
+        return float(hsq)
     except ValueError:
         raise InputError(f"--hsq is '{hsq}': give a number between 0 and 1, or each") from None
-    setup = set_up(probs, pheno, K, Xcovar=Xcovar, reml=True, model="normal", **model)
-    return setup.no_hsq().fillna(value)
 
 
 def _hsq_table(found: Scan1, places: pd.DataFrame, by_chromosome: bool, by_position: bool) -> pd.DataFrame:

@@ -89,7 +89,8 @@ def scan1(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any =
         "binary" is refused.
     hsq : float, sequence, DataFrame or "each", optional
         Values to use, between 0 and 1, under twice the kinship matrix; null chromosomes × phenotypes (see
-        `Scan1.hsq`), where a single row or column may be a sequence. "each": estimate hsq again at each position by
+        `Scan1.hsq`), where a single row or column may be a sequence; one
+        value stands for all. "each": estimate hsq again at each position by
         ML, so that LOD is the likelihood ratio of both models, each at its own maximum (as GEMMA's -lmm 2); needs
         reml=False. Default: estimate it under the null model.
     cores : int, default 1
@@ -467,6 +468,8 @@ def given_hsq(hsq: Any, chromosomes: list[str], phenotypes: list[str]) -> pd.Dat
         values = np.asarray(hsq, dtype=float)
     except (TypeError, ValueError):
         raise InputError(f"hsq is not made of numbers: {wanted}") from None
+    if values.ndim == 0:
+        values = np.full(shape, float(values))
     if values.size != shape[0] * shape[1] or values.ndim > 2 or (values.ndim == 2 and values.shape != shape) or (
             values.ndim == 1 and min(shape) > 1):
         raise InputError(f"hsq has the shape {values.shape}: {wanted}")

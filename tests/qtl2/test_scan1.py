@@ -762,3 +762,9 @@ def test_slightly_negative_eigenvalues_are_said(everything):
              scan1coef(everything["genoprobs"].subset(chr=chromosome), everything["pheno"]["liver"], arguments["kinship"])]
     assert all(any(words in note for note in one.notes) for one in found)
 
+
+
+def test_one_hsq_stands_for_all(everything):
+    found = scan_of(everything, hsq=0.3)
+    assert (found.hsq == 0.3).all(axis=None)
+    assert_identical(found, scan_of(everything, hsq=found.hsq))
