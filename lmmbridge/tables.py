@@ -28,7 +28,7 @@ def read_csv(path: Path) -> pd.DataFrame:
         raise InputError(f"{path} does not exist") from None
     except pd.errors.EmptyDataError:
         raise InputError(f"{path} is empty: a CSV file with the ID in column one is needed") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{path} cannot be read as CSV: {str(error).strip()}") from None
     twice = [name for name, count in Counter(header).items() if count > 1]
     if twice:
