@@ -30,3 +30,17 @@ def shared_data(request):
             pytest.skip(f"the data file {found} is not here")
         return found
     return path
+
+
+@pytest.fixture(scope="session")
+def live():
+    """The engine of that name; skips, saying what is missing and the remedy, where it is not here."""
+    from lmmbridge.engines import ENGINES       # not for the tests that do without
+
+    found = {name: engine.availability() for name, engine in ENGINES.items()}
+
+    def engine(name):
+        if found[name].version is None:
+            pytest.skip(f"engine {name} is not available: {found[name].remedy}")
+        return ENGINES[name]
+    return engine

@@ -1,149 +1,78 @@
 """The register of known divergences: where an implementation departs from the mathematics, as executable cases.
 
-An entry explains a difference only if its stated fault, computed here, reproduces the observed number. `check` runs
-the smallest case that shows it, and so notices when upstream has mended it.
+The entries stand in divergences/*.yaml, text beside code, grouped by whom they concern; `Divergence` and `Case` tell the
+fields. To add one, write it there: nothing else has to change, but where it is to explain differences met in a run, the
+fault as a function in `faults`. An entry explains a difference only if its fault, computed by us, reproduces the observed number.
+`check` runs the case of an entry on an installed engine, and so notices when upstream has mended it.
 """
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
 
 import numpy as np
-from scipy import optimize, stats
+import xarray as xr
+import yaml
 
-from lmmbridge.agreement import qtl2_divergences, simulation
-from lmmbridge.agreement.differences import differences
-from lmmbridge.agreement.ledger import LEDGER
-from lmmbridge.agreement.scan_models import Place
-from lmmbridge.agreement.tolerances import tolerances
-from lmmbridge.engines import ENGINES, EngineFailure, Evaluation
-from lmmbridge.engines.dense import DEPENDENT, gls
-from lmmbridge.engines.r_engines import TOLERANCE, load, shared_session
-from lmmbridge.inputs import Data
+from lmmbridge.agreement import direct, faults
+from lmmbridge.agreement.observations import LodOff, Observation, OptimumOff, ValueOff, one_phenotype
+from lmmbridge.engines import ENGINES
+from lmmbridge.rlink import RLinkError, shared_session
 
-#: How near a reproduced ĥ must be to the observed one: a few of Brent's own steps, (√ε h + tol)/3 each …
-REPRODUCED = 5e-8
-#: … or, where rounding on a flat top moves Brent further, within this and of equal likelihood.
-SAME_TOP = 1e-4
-#: Rounding is reproduced in size: up to this many times the worst of `DRAWS` computations.
-SAME_SIZE, DRAWS = 10.0, 8
-#: A relative difference that leaves no digit; beyond it, size says nothing.
-ALL_DIGITS = 0.1
-#: Noise taken for a column explains more than its part of the rounded residual with this probability.
-BY_CHANCE = 1e-6
+__all__ = ["REGISTER", "Case", "Divergence", "Finding", "LodOff", "OptimumOff", "ValueOff", "check", "explanation",
+           "occurrences", "one_phenotype", "verdict_on"]
+
 #: A number of an implementation that is nearer than this to the right one, relative to 1 + |right|, is right.
 MENDED = 1e-7
 
 
-@dataclass(frozen=True, eq=False)
-class OptimumOff:
-    """A difference at the optimum that wants an explanation: one engine's ĥ for one phenotype.
-
-    Attributes
-    ----------
-    engine : str
-    data : Data
-    column : int
-        Which phenotype.
-    reml : bool
-    hsq : float
-        The engine's ĥ, under K.
-    highest : float
-        The highest log likelihood that any engine found.
-    """
-
-    engine: str
-    data: Data
-    column: int
-    reml: bool
-    hsq: float
-    highest: float
-
-    def loglik(self, hsq: float) -> float:
-        """The dense log likelihood at hsq (under K); −inf where V is not positive definite."""
-        if not np.isfinite(hsq):
-            return -np.inf
-        try:
-            return float(gls(self.data, hsq, self.data.Y[:, [self.column]], self.reml)[0][0])
-        except EngineFailure:
-            return -np.inf
-
-    def is_optimal(self, hsq: float) -> bool:
-        """Whether hsq loses nothing against the best."""
-        return self.highest - self.loglik(hsq) <= tolerances()["optimum"]["limit"]
-
-    def is_reproduced_by(self, hsq: float) -> bool:
-        """Whether hsq is the engine's ĥ, or another place on the same flat top."""
-        apart = abs(hsq - self.hsq)
-        if apart <= SAME_TOP and abs(self.loglik(hsq) - self.loglik(self.hsq)) <= tolerances()["optimum"]["limit"]:
-            return True
-        return apart <= REPRODUCED
-
-
-@dataclass(frozen=True, eq=False)
-class ValueOff:
-    """A value at fixed h that is off the dense one and wants an explanation.
-
-    Attributes
-    ----------
-    engine : str
-    data : Data
-    column : int
-        Which phenotype.
-    reml : bool
-    hsq : float
-        Under K.
-    quantity : str
-        "loglik", "sigmasq" or "beta".
-    difference : float
-        On the quantity's own scale; infinite where the engine gave no number.
-    """
-
-    engine: str
-    data: Data
-    column: int
-    reml: bool
-    hsq: float
-    quantity: str
-    difference: float
-
-
-@dataclass(frozen=True, eq=False)
-class LodOff:
-    """A LOD score at given hsq that is off the dense one and wants an explanation.
-
-    Attributes
-    ----------
-    engine : str
-    place : Place
-    hsq : float or None
-        Under twice the kinship matrix; None without kinship.
-    lod, right : float
-        The engine's LOD score, and the dense one.
-    """
-
-    engine: str
-    place: Place
-    hsq: float | None
-    lod: float
-    right: float
-
-
 @dataclass(frozen=True)
-class Finding:
-    """What an entry's executable case found.
+class Case:
+    """How an entry shows in one engine.
 
     Attributes
     ----------
-    shown : bool
-        Whether the installed version still shows the divergence.
-    observed, right : float
-        What the implementation gives, and what the mathematics gives.
+    engine : str
+    package : str
+        The R package behind it.
+    data : str
+        R code that makes the inputs.
+    inputs : tuple of str
+        Names of what the data consist of: matrices with names, named vectors, genotype probabilities.
+    call : str
+        R code that gets the number, `observed`, from the package, with nothing but the inputs.
+    direct : str
+        Python code that gets the right number, `expected`, from the inputs with the functions of `direct`.
+    expected : float
+        The right number, as recorded.
+    seen : dict
+        Versions of the package that were seen to diverge, and the number each gave (NaN: none).
     """
 
-    shown: bool
-    observed: float
-    right: float
+    engine: str
+    package: str
+    data: str
+    inputs: tuple[str, ...]
+    call: str
+    direct: str
+    expected: float
+    seen: dict[str, float]
+
+    def right(self, inputs: dict[str, Any]) -> float:
+        """The right number: what the code `direct` makes of inputs, as `values_in_r` gives them."""
+        names = vars(direct) | {name: _plain(value) for name, value in inputs.items()}
+        exec(self.direct, names)
+        return float(names["expected"])
+
+    def values_in_r(self) -> tuple[float, dict[str, Any]]:
+        """Run data and call in the live R: the number observed, and the inputs."""
+        inputs = ", ".join(f"{name} = {name}" for name in self.inputs)
+        found = f"list(observed = as.numeric(observed)[1], inputs = list({inputs}))"
+        value = shared_session().eval(f"local({{\n{self.data}\n{self.call}\n{found}\n}})").value
+        return float(value["observed"]), value["inputs"]
 
 
 @dataclass(frozen=True)
@@ -153,307 +82,212 @@ class Divergence:
     Attributes
     ----------
     name : str
-    engines : tuple of str
-        Whom it concerns.
     statement : str
-    seen_in : str
-        Versions in which it was seen.
-    check : function
-        Runs the smallest case on the live engine.
+        In one sentence.
+    quantity : str
+        The number that its cases show.
+    cause : str
+        What the implementation does, and why that departs from the mathematics.
+    title, happens, expectation : str
+        A report to the authors: its title; what happens; what is expected, and why.
+    noise : bool
+        Whether the number is rounding noise, another one on every machine.
+    cases : dict of Case
+        By engine.
     gives_optimum, gives_value, gives_lod : function or None
         Whether the stated fault gives the observed ĥ, value at fixed h, or LOD score. None for what it does not touch,
         and where the ledger already translates the difference.
     """
 
     name: str
-    engines: tuple[str, ...]
     statement: str
-    seen_in: str
-    check: Callable[[], Finding]
+    quantity: str
+    cause: str
+    title: str
+    happens: str
+    expectation: str
+    cases: dict[str, Case]
+    noise: bool = False
     gives_optimum: Callable[[OptimumOff], bool] | None = None
     gives_value: Callable[[ValueOff], bool] | None = None
     gives_lod: Callable[[LodOff], bool] | None = None
 
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """Whom it concerns."""
+        return tuple(self.cases)
+
+    @property
+    def seen_in(self) -> str:
+        """Packages and versions in which it was seen."""
+        return ", ".join(dict.fromkeys(f"{case.package} {version}" for case in self.cases.values()
+                                       for version in case.seen))
+
     def __str__(self) -> str:
         return f"{self.name} (seen in {self.seen_in}): {self.statement}"
 
+    def plain(self) -> dict[str, Any]:
+        """The entry as plain data, ready for JSON."""
+        cases = {engine: {"package": case.package, "expected": case.expected,
+                          "seen": {version: None if np.isnan(number) else number for version, number in case.seen.items()},
+                          "report": self.report(engine)} for engine, case in self.cases.items()}
+        texts = {name: getattr(self, name) for name in ("name", "statement", "quantity", "cause", "noise")}
+        return texts | {"cases": cases}
 
-def explanation(observed: OptimumOff | ValueOff | LodOff) -> Divergence | None:
+    def explains(self, observed: Observation) -> bool:
+        """Whether the stated fault gives what was observed."""
+        gives = {OptimumOff: self.gives_optimum, ValueOff: self.gives_value, LodOff: self.gives_lod}[type(observed)]
+        return observed.engine in self.cases and gives is not None and gives(observed)
+
+    def report(self, engine: str) -> str:
+        """A report to the authors of the engine's package, in Markdown, with a complete example."""
+        case = self.cases[engine]
+        version, number = list(case.seen.items())[-1]
+        got = "no number" if np.isnan(number) else f"{number:.10g}"
+        example = f"{case.data}\n{case.call}print(observed, digits = 10)    # {got}; {case.expected:.10g} is right"
+        noise = " (rounding noise: another number on every machine)" if self.noise else ""
+        parts = [f"# {self.title}", f"{self.happens} Seen in {case.package} {version}.", f"```r\n{example}\n```",
+                 f"This gives {got}{noise} for the {self.quantity}. The right number is {case.expected:.10g}.",
+                 f"**Expected.** {self.expectation}", f"**Cause.** {self.cause}"]
+        return "\n\n".join(parts) + "\n"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the case of an entry found on the installed version of an engine.
+
+    Attributes
+    ----------
+    state : str
+        "known": the version is on the register and shows it. "known, in another version": a version that is not on the
+        register shows it. "known, but fixed": such a version does not show it. "not shown": a version that is on the register
+        does not show it here. "failed": the case does not run. "not available": the engine is not here.
+    version : str or None
+        Installed.
+    observed, right : float
+        What the implementation gives, and what the mathematics gives; NaN where there is no number.
+    message : str
+        R's words where the case failed, and the remedy where the engine is not here.
+    """
+
+    state: str
+    version: str | None
+    observed: float = np.nan
+    right: float = np.nan
+    message: str = ""
+
+    @property
+    def shown(self) -> bool:
+        """Whether the installed version shows the divergence."""
+        return self.state in ("known", "known, in another version")
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the register no longer says what is."""
+        return not self.shown and self.state != "not available"
+
+
+def _read_register() -> tuple[Divergence, ...]:
+    """The entries of divergences/*.yaml."""
+    found = []
+    files = resources.files(__package__).joinpath("divergences").iterdir()
+    for file in sorted((file for file in files if file.name.endswith(".yaml")), key=lambda file: file.name):
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        for name, entry in content["entries"].items():
+            cases = {engine: Case(engine, ENGINES[engine].package, content["data"][entry["data"]], tuple(entry["inputs"]),
+                                  case["call"], case.get("direct", entry.get("direct")), case["expected"], case["seen"])
+                     for engine, case in entry["cases"].items()}
+            texts = {key: entry[key] for key in ("statement", "quantity", "cause", "title", "happens", "expectation")}
+            gives = {key: getattr(faults, entry[key]) for key in ("gives_optimum", "gives_value", "gives_lod")
+                     if key in entry}
+            found.append(Divergence(name, **texts, cases=cases, noise=entry.get("noise", False), **gives))
+    return tuple(found)
+
+
+#: The entries, in the order in which they are asked for an explanation.
+REGISTER: tuple[Divergence, ...] = _read_register()
+
+
+def check(entry: Divergence, engine: str) -> Finding:
+    """Run the case of an entry on the installed version of an engine."""
+    available, case = ENGINES[engine].availability(), entry.cases[engine]
+    version = available.version
+    if version is None:
+        return Finding("not available", None, message=str(available.remedy))
+    try:
+        observed, inputs = case.values_in_r()
+    except RLinkError as error:
+        return Finding("failed", version, message=str(error))
+    right, on_register = case.right(inputs), version in case.seen
+    if departs(observed, right):
+        state = "known" if on_register else "known, in another version"
+    else:
+        state = "not shown" if on_register else "known, but fixed"
+    return Finding(state, version, observed, right)
+
+
+def departs(observed: float, right: float) -> bool:
+    """Whether a number, or the lack of one, departs from the right one."""
+    return not abs(observed - right) <= MENDED * (1.0 + abs(right))
+
+
+def explanation(observed: Observation) -> Divergence | None:
     """The entry whose fault reproduces what was observed, if there is one."""
-    for entry in REGISTER:
-        gives = {OptimumOff: entry.gives_optimum, ValueOff: entry.gives_value, LodOff: entry.gives_lod}[type(observed)]
-        if observed.engine in entry.engines and gives is not None and gives(observed):
-            return entry
-    return None
+    return next((entry for entry in REGISTER if entry.explains(observed)), None)
 
 
-def verdict_on(off: list[OptimumOff | ValueOff | LodOff]) -> tuple[str, list[str]]:
-    """The verdict on a difference beyond tolerance: known only if every engine that is off is accounted for."""
-    entries = {observed: explanation(observed) for observed in off}
+def verdict_on(off: list[Observation], right: str = "the dense value",
+               explain: Callable[[Observation], Divergence | None] = explanation) -> tuple[str, list[str]]:
+    """The verdict on a difference beyond tolerance: known only if every engine that is off `right` is accounted for."""
+    entries = {observed: explain(observed) for observed in off}
     unaccounted = dict.fromkeys(observed.engine for observed, entry in entries.items() if entry is None)
     if unaccounted or not entries:
-        return "unexplained", [f"off the dense value: {', '.join(unaccounted)}" if unaccounted
-                               else "each is within the tolerance of the dense value, but not of the other"]
-    return "known divergence", list(dict.fromkeys(map(str, entries.values())))
+        return "unexplained", [f"off {right}: {', '.join(unaccounted)}" if unaccounted
+                               else f"each is within the tolerance of {right}, but not of the other"]
+    reasons = dict.fromkeys(_reason(entry, observed.engine) for observed, entry in entries.items())
+    return "known divergence", list(reasons)
 
 
-def single_search(observed: OptimumOff, ends: bool) -> float:
-    """ĥ (under K) of one Brent search over the engine's own (0, 1), with or without the ends; dense likelihood."""
-    convention = LEDGER[observed.engine]
-
-    def negative(native: float) -> float:
-        return -observed.loglik(float(convention.from_native_hsq(native)))
-
-    found = optimize.minimize_scalar(negative, bounds=(0.0, 1.0), method="bounded", options={"xatol": TOLERANCE})
-    candidates = [float(found.x)] + ([0.0, 1.0] if ends else [])
-    return float(convention.from_native_hsq(min(candidates, key=negative)))
+def _reason(entry: Divergence, engine: str) -> str:
+    """What a comparison that an entry explains says of one engine."""
+    case = entry.cases[engine]
+    return f"{entry.name} ({engine}; seen in {case.package} {', '.join(case.seen)}): {entry.statement}"
 
 
-def _stops_short_of_the_end(observed: OptimumOff) -> bool:
-    """The search without the ends gives the observed ĥ; with them it would have found the best."""
-    return (observed.is_reproduced_by(single_search(observed, ends=False))
-            and observed.is_optimal(single_search(observed, ends=True)))
+def occurrences(cases: list[dict[str, Any]], versions: dict[str, str]) -> list[dict[str, Any]]:
+    """Which entries were met in the cases of a run, by engine, the most frequent first.
 
+    Parameters
+    ----------
+    cases : list of dict
+        As `run_case` gives them.
+    versions : dict of str
+        Engine → the version that ran.
 
-def _climbs_the_lower_maximum(observed: OptimumOff) -> bool:
-    """A single search, with the ends if the engine tries them, gives the observed ĥ."""
-    return observed.is_reproduced_by(single_search(observed, ends=observed.engine != "lmmlite-r"))
-
-
-def normal_equations(data: Data, h: float, reml: bool,
-                     rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Log likelihood (1,), σ² (1,) and β (p, 1) as lmmlite and qtl2 compute them, with one draw of their rounding.
-
-    Rotation by the eigenvectors of K, X'V⁻¹X by eigen decomposition, Q = y'V⁻¹y − y'V⁻¹Xb. The individuals are in
-    random order, and the decomposed matrices are moved by ε times their norm: that is how near the matrix is whose exact
-    decomposition a backward stable solver gives.
+    Returns
+    -------
+    list of dict
+        entry, engine, statement, seen (versions on the register), version (that ran), state ("known", or "seen in another
+        version"), comparisons (how many phenotypes of how many pairs of engines).
     """
-    def decompose(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        noise = rng.normal(size=A.shape)
-        values, vectors = np.linalg.eigh(A + np.finfo(float).eps * np.linalg.norm(A, 2) * (noise + noise.T) / 2.0)
-        return np.where(values > 0.0, values, np.nan), vectors
-
-    n, p = data.X.shape
-    order = rng.permutation(n)
-    root = np.ones((n, 1)) if data.weights is None else np.sqrt(data.weights)[:, None]
-    lam, U = np.linalg.eigh((root * data.K * root.T)[np.ix_(order, order)])
-    X, y = U.T @ (root * data.X)[order], U.T @ (root * data.Y)[order]
-    d = h * lam + 1.0 - h
-    XSX, XSy = X.T @ (X / d[:, None]), X.T @ (y / d[:, None])
-    values, vectors = decompose(XSX)
-    beta = vectors @ ((vectors.T @ XSy) / values[:, None])
-    Q = (y.T @ (y / d[:, None]) - XSy.T @ beta)[0]
-    Q = np.where(Q > 0.0, Q, np.nan)
-    df = n - p if reml else n
-    logdet = np.sum(np.log(d)) - 2.0 * np.sum(np.log(root))
-    if reml:
-        logdet += np.sum(np.log(values)) - np.sum(np.log(decompose(data.X.T @ data.X)[0]))
-    return -0.5 * (df * (np.log(2.0 * np.pi * Q / df) + 1.0) + logdet), Q / df, beta
+    counts: Counter = Counter()
+    for case in cases:
+        for comparison in case["comparisons"]:
+            counts.update(comparison["reasons"].get("known divergence", {}))
+    rows = []
+    for entry in REGISTER:
+        for engine, case in entry.cases.items():
+            count = counts[_reason(entry, engine)]
+            if count:
+                known = versions.get(engine) in case.seen
+                rows.append({"entry": entry.name, "engine": engine, "statement": entry.statement, "seen": list(case.seen),
+                             "version": versions.get(engine), "state": "known" if known else "seen in another version",
+                             "comparisons": count})
+    return sorted(rows, key=lambda row: -row["comparisons"])
 
 
-def normal_equations_error(data: Data, h: float, reml: bool, quantity: str) -> float:
-    """The worst error of our own normal equations in several draws of rounding; infinite where they give no number."""
-    right = _evaluation(*gls(data, h, data.Y, reml))
-    rng = np.random.default_rng(0)
-    answers = [_evaluation(*normal_equations(data, h, reml, rng)) for _ in range(DRAWS)]
-    errors = [float(differences(answer, right, data)[quantity][0, 0]) for answer in answers]
-    return float(np.max(np.nan_to_num(errors, nan=np.inf)))
-
-
-def _well_scaled(data: Data) -> Data:
-    """The same problem as it should be posed: an orthonormal basis of X, y less its least squares fit.
-
-    ML*, REML* and σ² at any h are the same; an engine that is right but for lost digits is right here.
-    """
-    basis = np.linalg.qr(data.X)[0]
-    residual = data.Y - basis @ (basis.T @ data.Y)
-    size = np.linalg.norm(residual, axis=0) / np.sqrt(len(data.ids))
-    return replace(data, X=basis * np.sqrt(len(data.ids)), Y=residual / size)
-
-
-def _loses_digits_in_normal_equations(observed: ValueOff) -> bool:
-    """Our own normal equations lose as many digits, and the engine is right where there are none to lose."""
-    data = one_phenotype(observed.data, observed.column)
-    error = normal_equations_error(data, observed.hsq, observed.reml, observed.quantity)
-    if min(observed.difference, ALL_DIGITS) > SAME_SIZE * error:
-        return False
-    well, convention, hsq = _well_scaled(data), LEDGER[observed.engine], np.array([[observed.hsq]])
-    try:
-        native = ENGINES[observed.engine].at_hsq(well, convention.to_native_hsq(hsq), observed.reml)
-    except EngineFailure:
-        return False
-    found = differences(convention.translate_evaluation(native, hsq, well, observed.reml),
-                        _evaluation(*gls(well, observed.hsq, well.Y, observed.reml)), well)
-    # What an engine only reports, and does not compute at fixed hsq, is vouched for by its log likelihood.
-    return all(float(difference[0, 0]) <= tolerances()[quantity]["limit"] / 10.0 for quantity, difference in found.items())
-
-
-def _climbs_a_noisy_likelihood(observed: OptimumOff) -> bool:
-    """What ĥ loses is no more than the noise of normal equations, and without that noise the engine finds the best."""
-    data = one_phenotype(observed.data, observed.column)
-    loss = (observed.highest - observed.loglik(observed.hsq)) / (1.0 + abs(observed.highest))
-    if min(loss, ALL_DIGITS) > SAME_SIZE * normal_equations_error(data, observed.hsq, observed.reml, "loglik"):
-        return False
-    well = _well_scaled(data)
-    try:
-        native = ENGINES[observed.engine].optimum(well, observed.reml).hsq
-    except EngineFailure:
-        return False
-    best = ENGINES["dense"].optimum(well, observed.reml)
-    found = OptimumOff(observed.engine, well, 0, observed.reml,
-                       float(LEDGER[observed.engine].from_native_hsq(native)[0]), float(best.loglik[0]))
-    return found.is_optimal(found.hsq)
-
-
-def _keeps_noise_as_columns(observed: LodOff) -> bool:
-    """With kinship, genotype columns depend on the covariates, and LOD is what random columns in their place could add."""
-    if observed.hsq is None:
-        return False
-    _, covariates, G = observed.place.designs()
-    p = _rank(covariates)
-    lost = p + G.shape[1] - _rank(np.column_stack([covariates, G]))
-    if lost == 0:
-        return False
-    n = len(covariates)
-    part = stats.beta.isf(BY_CHANCE, lost / 2.0, (n - p - lost) / 2.0)
-    return 0.0 <= observed.lod - observed.right <= -0.5 * n * np.log10(1.0 - part)
-
-
-def _rank(columns: np.ndarray) -> int:
-    lengths = np.linalg.norm(columns, axis=0)
-    return int(np.linalg.matrix_rank(columns[:, lengths > 0.0] / lengths[lengths > 0.0], tol=DEPENDENT))
-
-
-def _departs(case: Callable[[], tuple[float, float]]) -> Callable[[], Finding]:
-    """The executable case of an entry: whether qtl2's number, or its lack of one, departs from the dense one."""
-    def check() -> Finding:
-        observed, right = case()
-        return Finding(not abs(observed - right) <= MENDED * (1.0 + abs(right)), observed, right)
-    return check
-
-
-def _evaluation(loglik: np.ndarray, sigmasq: np.ndarray, beta: np.ndarray) -> Evaluation:
-    return Evaluation(loglik[None], sigmasq[None], beta[None])
-
-
-def one_phenotype(data: Data, column: int) -> Data:
-    """The same problem with one of its phenotypes."""
-    return replace(data, Y=data.Y[:, [column]], phenotypes=(data.phenotypes[column],),
-                   positions=(data.positions[column],))
-
-
-def _twins(h: float, n: int = 12) -> Data:
-    """A sib-pair problem whose REML estimate is at the boundary h (0 or 1): sibs alike, or opposite."""
-    sib = np.kron(np.eye(n // 2), np.array([[1.0, 0.5], [0.5, 1.0]]))
-    size = np.repeat(np.arange(1.0, n // 2 + 1), 2)
-    y = size if h == 1.0 else np.tile([1.0, -1.0], n // 2) * size
-    ids = tuple(f"i{i + 1}" for i in range(n))
-    return Data(ids, ("y",), (0,), ("intercept",), y[:, None], np.ones((n, 1)), sib, None, ())
-
-
-def _boundary_not_tried() -> Finding:
-    answer = ENGINES["lmmlite-r"].optimum(_twins(1.0), reml=True).hsq[0]
-    return Finding(bool(answer != 1.0), float(answer), 1.0)
-
-
-def _sigmasq_under_ml() -> Finding:
-    data = _twins(1.0)
-    hsq = np.array([[0.5]])
-    observed = float(ENGINES["lmmlite-r"].at_hsq(data, hsq, reml=False).sigmasq[0, 0])
-    right = float(gls(data, 0.5, data.Y, reml=False)[1][0])
-    return Finding(not np.isclose(observed, right, rtol=tolerances()["sigmasq"]["limit"]), observed, right)
-
-
-def _local_maximum() -> Finding:
-    data = simulation.two_maxima()
-    right = float(ENGINES["dense"].optimum(data, reml=True).hsq[0])
-    observed = float(ENGINES["lmmlite-cpp"].optimum(data, reml=True).hsq[0])
-    return Finding(abs(observed - right) > REPRODUCED, observed, right)
-
-
-def _large_mean() -> Finding:
-    """σ² of a phenotype whose mean is a million times its spread."""
-    data = _twins(1.0)
-    data = replace(data, Y=data.Y / 7.0 + 1e6 / 3.0)
-    hsq = np.array([[0.5]])
-    observed = float(ENGINES["lmmlite-cpp"].at_hsq(data, hsq, reml=True).sigmasq[0, 0])
-    right = float(gls(data, 0.5, data.Y, reml=True)[1][0])
-    return Finding(not np.isclose(observed, right, rtol=tolerances()["sigmasq"]["limit"]), observed, right)
-
-
-def _constant_covariate() -> Finding:
-    """ĥ (under K) of est_herit with covariates (1, x₁, x₂): it keeps the constant twice and loses x₂."""
-    rng = np.random.default_rng(0)
-    n = 40
-    X = np.column_stack([np.ones(n), np.arange(n) % 2.0, np.arange(n) / 4.0])
-    family = np.kron(np.eye(n // 4), np.ones((4, 4)))
-    y = X[:, 2] / 3.0 + family @ rng.normal(size=n) / 4.0 + rng.normal(size=n)
-    ids = tuple(f"i{i + 1}" for i in range(n))
-    data = Data(ids, ("y",), (0,), ("intercept", "x1", "x2"), y[:, None], X, (family + np.eye(n)) / 2.0, None, ())
-    load(data)
-    native = float(shared_session().call("qtl2_optimum_with_constant", True, TOLERANCE).value["hsq"])
-    observed = float(LEDGER["qtl2"].from_native_hsq(native))
-    right = float(ENGINES["dense"].optimum(data, reml=True).hsq[0])
-    return Finding(abs(observed - right) > 1e-3, observed, right)
-
-
-REGISTER: tuple[Divergence, ...] = (
-    Divergence(
-        "lmmlite-boundary", ("lmmlite-r",),
-        "lmmlite fitLMM(use_cpp=FALSE) ignores check_boundary: the ends are not tried, so that the search stops a step "
-        "short of a maximum at hsq = 0 or 1, or on a lower one inside",
-        "lmmlite 0.2-2", _boundary_not_tried, _stops_short_of_the_end),
-    Divergence(
-        "lmmlite-ml-variance", ("lmmlite-r", "lmmlite-cpp"),
-        "lmmlite's sigmasq divides by n − p under ML too; the ledger translates it", "lmmlite 0.2-2",
-        _sigmasq_under_ml),
-    Divergence(
-        "single-search", ("lmmlite-r", "lmmlite-cpp", "qtl2"),
-        "one Brent search over (0, 1) may climb the lower of two maxima of the likelihood", "lmmlite 0.2-2, qtl2 0.46",
-        _local_maximum, _climbs_the_lower_maximum),
-    Divergence(
-        "normal-equations", ("lmmlite-r", "lmmlite-cpp", "qtl2"),
-        "solves X'V⁻¹Xb = X'V⁻¹y and takes Q = y'V⁻¹y − y'V⁻¹Xb: digits are lost with cond(X)² and (mean/spread)² of y",
-        "lmmlite 0.2-2, qtl2 0.46", _large_mean, _climbs_a_noisy_likelihood, _loses_digits_in_normal_equations),
-    Divergence(
-        "qtl2-constant-covariate", ("qtl2",),
-        "qtl2 est_herit with a constant column in addcovar keeps that column and drops the last covariate instead "
-        "(drop_depcols applies the positions within the reduced matrix to the full one)", "qtl2 0.46",
-        _constant_covariate),
-    Divergence(
-        "qtl2-blup-se", ("qtl2",),
-        "qtl2 scan1blup(se=TRUE), with kinship or without: the covariates are not rotated together with the genotype "
-        "columns, so that the standard errors are wrong (the case: the first genotype's, iron, liver, D16Mit30, with "
-        "kinship, sex as covariate)",
-        "qtl2 0.46", _departs(qtl2_divergences.blup_standard_error)),
-    Divergence(
-        "qtl2-blup-nullcovar", ("qtl2",),
-        "qtl2 scan1blup with kinship and nullcovar: nullcovar is not rotated, so that hsq is of another null model (the "
-        "case: the first genotype's BLUP, iron, liver, D16Mit30, sex in nullcovar)",
-        "qtl2 0.46", _departs(qtl2_divergences.blup_with_nullcovar)),
-    *(Divergence(
-        f"qtl2-interaction-weights-{function}", ("qtl2",),
-        f"qtl2 {function} with kinship, weights and intcovar: the interaction is weighted twice; scan1 is right (the case: "
-        f"{number}, iron, liver, chromosome 16, interaction with sex)", "qtl2 0.46", _departs(case))
-      for function, number, case in (
-          ("fit1", "LOD at D16Mit30", qtl2_divergences.interaction_weighted_twice),
-          ("scan1coef", "the coefficient SB:sex at D16Mit30", qtl2_divergences.interaction_weighted_twice_in_scan1coef),
-          ("scan1perm", "the largest LOD of a permutation that changes nothing",
-           qtl2_divergences.interaction_weighted_twice_in_scan1perm))),
-    Divergence(
-        "qtl2-constant-weights", ("qtl2",),
-        "qtl2 fit1 with kinship, weights and a constant covariate: the columns are looked at for dependence after they "
-        "were weighted, when the constant no longer is one; scan1 is right (the case: LOD of fit1, iron, liver, D16Mit30)",
-        "qtl2 0.46", _departs(qtl2_divergences.constant_covariate_weighted)),
-    Divergence(
-        "qtl2-hsq-vector", ("qtl2",),
-        "qtl2 scan1(hsq=) is documented as taking a vector; with two phenotypes or more it refuses one, a matrix is needed "
-        "(the case: LOD of spleen at D16Mit30, iron; NaN where it is refused)",
-        "qtl2 0.46", _departs(qtl2_divergences.hsq_as_vector)),
-    Divergence(
-        "qtl2-collinear-position", ("qtl2",),
-        "qtl2 scan1 with kinship at a position whose genotype columns depend exactly on the covariates: the rounding noise "
-        "left of them is kept, so that LOD is not that of the remaining columns (the case: iron, liver, D16Mit30, its own "
-        "genotype columns as covariates: 0 is right)",
-        "qtl2 0.46", _departs(qtl2_divergences.collinear_position), gives_lod=_keeps_noise_as_columns),
-)
+def _plain(value: Any) -> Any:
+    """Values from R as plain arrays."""
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    return value.values if isinstance(value, xr.DataArray) else np.asarray(value)

@@ -1,14 +1,15 @@
 """A run: which engines and problems, case after case, each written at once, and a result model at the end.
 
-An output folder holds run.json (what was asked for, written first), cases/ (a file per finished case) and, when all
-are done, results.json, cases.csv and, where there are scans, peaks.csv. The same request goes on from the finished cases.
+An output folder holds run.json (what was asked for, written first), cases/ (a file per finished case), reprex/ (folders
+that show what could not be explained to people without lmmbridge) and, when all are done, results.json, cases.csv and,
+where there are scans, peaks.csv. The same request goes on from the finished cases.
 """
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import platform
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable
@@ -20,17 +21,18 @@ import numpy as np
 import pandas as pd
 
 from lmmbridge import __version__
+from lmmbridge.agreement import comparison_reprex, register
 from lmmbridge.agreement.comparison import compare
+from lmmbridge.agreement.environment import environment
 from lmmbridge.agreement.ledger import LEDGER, Convention
 from lmmbridge.agreement.problems import Problem, ProblemsUnavailable
+from lmmbridge.agreement.reprex import safe_name, write_reprex
 from lmmbridge.agreement.scan_comparison import compare_scans
 from lmmbridge.agreement.tolerances import tolerances
 from lmmbridge.agreement.verdicts import FAILING, ORDER
 from lmmbridge.engines import ENGINES, Availability
-from lmmbridge.engines.r_engines import shared_session
 from lmmbridge.errors import InputError
 from lmmbridge.qtl2.scan_data import ScanData
-from lmmbridge.rlink import RUnavailable
 
 SCHEMA_VERSION = "1.0"
 #: Two engines that give this many log likelihoods, all the same to the bit, are one implementation called twice.
@@ -66,6 +68,8 @@ class Run:
         What the user typed, for the report.
     ledger : dict of Convention, optional
         Default: `LEDGER`.
+    arbitrate : bool, default True
+        Whether all answers to small problems are held against the arbiter, and not only those that differ.
 
     Raises
     ------
@@ -75,9 +79,10 @@ class Run:
 
     def __init__(self, out: Path, available: dict[str, Availability], problems: list[Problem],
                  unavailable: dict[str, ProblemsUnavailable], command: str,
-                 ledger: dict[str, Convention] | None = None) -> None:
+                 ledger: dict[str, Convention] | None = None, arbitrate: bool = True) -> None:
         self.out, self.available, self.problems, self.unavailable = out, available, problems, unavailable
         self.ledger = LEDGER if ledger is None else ledger
+        self.arbitrate = arbitrate
         self.command = command
         self.live = [name for name, found in available.items() if found.version is not None]
         self.cases = [(problem, reml) for problem in problems for reml in criteria(problem)]
@@ -110,10 +115,10 @@ class Run:
         waiting = [(problem, reml) for problem, reml in self.cases if not self._path(problem, reml).exists()]
         if executor is None:
             for problem, reml in waiting:
-                self._keep(problem, reml, run_case(problem, reml, self.live, self.ledger))
+                self._keep(problem, reml, run_case(problem, reml, self.live, self.ledger, self.arbitrate))
                 advance(problem.name)
         else:
-            futures = {executor.submit(run_case, problem, reml, self.live, self.ledger): (problem, reml)
+            futures = {executor.submit(run_case, problem, reml, self.live, self.ledger, self.arbitrate): (problem, reml)
                        for problem, reml in waiting}
             try:
                 for future in as_completed(futures):
@@ -150,8 +155,8 @@ class Run:
                                  "an empty or a new folder")
         try:
             (self.out / "cases").mkdir(exist_ok=True)
-            for part in self.out.rglob(".*.part"):      # left by a run that was killed while it wrote
-                part.unlink()
+            for part in [*self.out.rglob(".*.part")]:      # left by a run that was killed while it wrote
+                shutil.rmtree(part) if part.is_dir() else part.unlink()
         except OSError as error:
             raise InputError(f"--out: {self.out} cannot be written ({error.strerror}); name another folder") from None
 
@@ -166,6 +171,13 @@ class Run:
         return self.out / "cases" / f"{name}.json"
 
     def _keep(self, problem: Problem, reml: bool, case: dict[str, Any]) -> None:
+        case["reprex"] = {}
+        if any(case["verdicts"].get(verdict) for verdict in FAILING):
+            versions = {name: self.available[name].version for name in self.live}
+            for engine, reprex in comparison_reprex.of_case(problem, reml, case, versions, self.ledger).items():
+                folder = Path("reprex") / safe_name(case["case"]) / safe_name(engine)
+                write_reprex(self.out / folder, reprex, replace=True)
+                case["reprex"][engine] = folder.as_posix()
         self._write(self._path(problem, reml), json.dumps(without_nan(case), allow_nan=False))
 
     def _finish(self) -> dict[str, Any]:
@@ -184,11 +196,13 @@ class Run:
             if engine["status"] == "live" and cases and all(
                     case["engines"].get(engine["name"], {}).get("status") == "engine failed" for case in cases):
                 engine["status"] = "failed"
+        versions = {name: found.version for name, found in self.available.items() if found.version is not None}
         results = {
             "schema_version": SCHEMA_VERSION, "lmmbridge": __version__,
             "command": json.loads((self.out / "run.json").read_text(encoding="utf-8"))["command"],
             "status": 1 if failures else 0, "failures": failures, "engines": engines,
             "verdicts": {verdict: verdicts[verdict] for verdict in ORDER if verdicts[verdict]},
+            "divergences": register.occurrences(cases, versions),
             "unavailable_problems": {family: str(reason) for family, reason in self.unavailable.items()},
             "tolerances": tolerances(), "environment": environment(), "cases": cases,
         }
@@ -216,12 +230,13 @@ class Run:
         return failures
 
 
-def run_case(problem: Problem, reml: bool, names: list[str], ledger: dict[str, Convention]) -> dict[str, Any]:
+def run_case(problem: Problem, reml: bool, names: list[str], ledger: dict[str, Convention],
+             arbitrate: bool = True) -> dict[str, Any]:
     """One case with the named engines of this process."""
     engines = {name: ENGINES[name] for name in names}
     if isinstance(problem.data, ScanData):
         return compare_scans(problem, reml, engines)
-    return compare(problem, reml, engines, ledger)
+    return compare(problem, reml, engines, ledger, arbitrate)
 
 
 def criteria(problem: Problem) -> tuple[bool, ...]:
@@ -253,18 +268,6 @@ def peaks_table(cases: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["case", "engine", "lodindex", "lodcolumn", "chr", "pos", "lod", "ci_lo", "ci_hi"])
 
 
-def environment() -> dict[str, Any]:
-    """What the numbers were computed with."""
-    import scipy
-    from threadpoolctl import threadpool_info
-
-    blas = sorted({f"{info['internal_api']} {info['version']} ({info['num_threads']} thread(s))"
-                   for info in threadpool_info() if info["user_api"] == "blas"})
-    return _r_environment() | {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__,
-            "pandas": pd.__version__, "machine": f"{platform.system()} {platform.machine()}", "blas": blas,
-            "blas_threads_asked": os.environ.get("OPENBLAS_NUM_THREADS", "not set")}
-
-
 def _code_hash() -> str:
     """Hash of this package's files: results of edited code do not mix with earlier ones."""
     digest = hashlib.sha256()
@@ -272,17 +275,6 @@ def _code_hash() -> str:
         if path.suffix in (".py", ".R", ".yaml"):
             digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-def _r_environment() -> dict[str, str]:
-    """R's version and BLAS, where R is there."""
-    try:
-        session = shared_session()
-        return {"R": session.eval("R.version.string").value,
-                "R BLAS": session.eval("extSoftVersion()[['BLAS']]").value.rsplit("/", 2)[-2]
-                + ", LAPACK " + session.eval("La_version()").value}
-    except RUnavailable:
-        return {"R": "not available"}
 
 
 def write_atomically(path: Path, text: str) -> None:

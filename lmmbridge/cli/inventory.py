@@ -1,11 +1,19 @@
 """`lmmbridge doctor` and `lmmbridge divergences`: what is here, and what is known."""
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
+
+from lmmbridge import InputError
+from lmmbridge.cli.options import FILE
+
+if TYPE_CHECKING:
+    from lmmbridge.agreement.register import Divergence, Finding
 
 
 @click.command(epilog="Example: lmmbridge doctor --json")
@@ -26,17 +34,54 @@ def doctor(as_json) -> None:
         terminal.print_inventory(Console(), found)
 
 
-@click.command(epilog="Example: lmmbridge divergences --check")
-@click.option("--check", is_flag=True, help="Run each entry's case on the installed versions.")
-def divergences(check) -> None:
-    """List where implementations are known to depart from the mathematics; status 1 if a check finds one mended."""
-    from lmmbridge.agreement.register import REGISTER
+@click.command(epilog="Example: lmmbridge divergences single-search --reprex cases")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--check", is_flag=True, help="Run the cases on the installed versions.")
+@click.option("--reprex", "folder", type=FILE, help="Write each case, with its data and scripts that need neither lmmbridge "
+              "nor each other, to DIR/NAME/ENGINE.", metavar="DIR")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def divergences(names, check, folder, as_json) -> None:
+    """List where implementations are known to depart from the mathematics; with NAME, tell all about these.
+
+    That is the cause, the right number, what versions gave, and the draft of a report to the authors. With --check the
+    status is 1 if a case no longer shows what the register says.
+    """
+    from lmmbridge.agreement import register, reprex
     from lmmbridge.engines import ENGINES
     from lmmbridge.report import terminal
 
-    rows = []
-    for entry in REGISTER:
-        missing = [name for name in entry.engines if ENGINES[name].availability().version is None] if check else []
-        rows.append((entry, None if not check or missing else entry.check(), missing))
-    terminal.print_divergences(Console(), rows, check)
-    sys.exit(1 if any(finding is not None and not finding.shown for _, finding, _ in rows) else 0)
+    entries = register.REGISTER
+    for name in names:
+        if name not in {entry.name for entry in entries}:
+            raise InputError(f"no divergence is called '{name}'; there are " + ", ".join(entry.name for entry in entries))
+    chosen = [entry for entry in entries if not names or entry.name in names]
+    findings = {(entry.name, engine): register.check(entry, engine) for entry in chosen for engine in entry.engines
+                } if check else {}
+    if as_json:
+        click.echo(json.dumps([_with_findings(entry, findings) for entry in chosen], indent=2, allow_nan=False))
+    elif check:
+        terminal.print_findings(Console(), chosen, findings)
+    elif names and folder is None:
+        for entry in chosen:
+            terminal.print_divergence(Console(), entry)
+    elif folder is None:
+        terminal.print_divergences(Console(), chosen)
+    if folder is not None:
+        for entry in chosen:
+            for engine in entry.engines:
+                if ENGINES[engine].availability().version is None and not names:
+                    click.echo(f"{entry.name}: no folder for {engine}, which is not here; see lmmbridge doctor", err=True)
+                    continue
+                reprex.write_reprex(folder / entry.name / engine, reprex.of_divergence(entry, engine))
+                click.echo(str(folder / entry.name / engine), err=as_json)
+    sys.exit(1 if any(finding.outdated for finding in findings.values()) else 0)
+
+
+def _with_findings(entry: Divergence, findings: dict[tuple[str, str], Finding]) -> dict[str, Any]:
+    """The entry as plain data, with what its cases found where they were run."""
+    plain = entry.plain()
+    for engine, case in plain["cases"].items():
+        if (entry.name, engine) in findings:
+            found = dataclasses.asdict(findings[entry.name, engine])
+            case["finding"] = {name: None if value != value else value for name, value in found.items()}
+    return plain
