@@ -1,4 +1,4 @@
-"""The command line: `lmmbridge validate`, `herit`, `scan`, `peaks`, `doctor`, `divergences`."""
+"""The command line: `lmmbridge validate`, `herit`, `scan`, `peaks`, `doctor`, `divergences`, `explain`."""
 from __future__ import annotations
 
 import os
@@ -8,6 +8,7 @@ import warnings
 import click
 
 from lmmbridge import InputError, __version__
+from lmmbridge.cli.explain import explain
 from lmmbridge.cli.herit import herit
 from lmmbridge.cli.inventory import divergences, doctor
 from lmmbridge.cli.peaks import peaks
@@ -53,5 +54,5 @@ def _say(otherwise):
     return show
 
 
-for command in (validate, herit, scan, peaks, doctor, divergences):
+for command in (validate, herit, scan, peaks, doctor, divergences, explain):
     main.add_command(command)
