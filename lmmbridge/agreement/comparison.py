@@ -9,14 +9,16 @@ import numpy as np
 from lmmbridge import lmm
 from lmmbridge.agreement.judge import Answers, Judge
 from lmmbridge.agreement.ledger import Convention
-from lmmbridge.agreement.points import Points, choose_points
+from lmmbridge.agreement.points import Points, choose_points, condition_X
 from lmmbridge.agreement.problems import Problem
+from lmmbridge.agreement.tolerances import condition_limit
 from lmmbridge.agreement.verdicts import ORDER, worst
 from lmmbridge.engines import Engine, EngineFailure, Evaluation, Optimum
 from lmmbridge.inputs import Data
 
 
-def compare(problem: Problem, reml: bool, engines: dict[str, Engine], ledger: dict[str, Convention]) -> dict[str, Any]:
+def compare(problem: Problem, reml: bool, engines: dict[str, Engine], ledger: dict[str, Convention],
+            arbitrate: bool = True) -> dict[str, Any]:
     """Run one case and judge it.
 
     Parameters
@@ -26,6 +28,9 @@ def compare(problem: Problem, reml: bool, engines: dict[str, Engine], ledger: di
     engines : dict of Engine
         The live engines, by name.
     ledger : dict of Convention
+    arbitrate : bool
+        Whether the answers to a problem that is small enough are all held against the arbiter (up to 5 s for 40
+        individuals), and not only those that differ.
 
     Returns
     -------
@@ -43,7 +48,7 @@ def compare(problem: Problem, reml: bool, engines: dict[str, Engine], ledger: di
         try:
             natives[name] = engine.optimum(data, reml)
         except Exception as failure:    # whatever an engine raises costs its answer, not the run
-            silent[name] = ("engine failed", _words(failure))
+            silent[name] = _no_answer(data, failure)
     optima = {name: ledger[name].translate_optimum(native, data, reml) for name, native in natives.items()}
     points = choose_points(data, rotated[0].eigen, optima)
     answers = {}
@@ -51,7 +56,7 @@ def compare(problem: Problem, reml: bool, engines: dict[str, Engine], ledger: di
         try:
             answers[name] = _answers(engines[name], ledger, name, data, reml, points, native, optima[name])
         except Exception as failure:
-            silent[name] = ("engine failed", _words(failure))
+            silent[name] = _no_answer(data, failure)
 
     unbounded = np.array([lmm.unbounded(one, reml) for one in rotated])
     judge = Judge(data, reml, points, unbounded, answers, ledger)
@@ -66,11 +71,16 @@ def compare(problem: Problem, reml: bool, engines: dict[str, Engine], ledger: di
         judge.at_fixed_hsq(a, b)
         judge.reported(a, b)
         judge.optima(a, b)
-    return _record(problem, reml, judge, rotated[0].eigen.rank, silent)
+    return _record(problem, reml, judge, rotated[0].eigen.rank, silent) | {
+        "arbiter": judge.against_the_arbiter() if arbitrate else None}
 
 
-def _words(failure: Exception) -> str:
-    return str(failure) if isinstance(failure, EngineFailure) else f"{type(failure).__name__}: {failure}"
+def _no_answer(data: Data, failure: Exception) -> tuple[str, str]:
+    """Verdict and reason where an engine gave no answer: it may refuse an X that it cannot tell from a singular one."""
+    words = str(failure) if isinstance(failure, EngineFailure) else f"{type(failure).__name__}: {failure}"
+    if condition_X(data) > condition_limit():
+        return "not comparable", f"X is too ill-conditioned for this to be compared, and the engine says: {words}"
+    return "engine failed", words
 
 
 def _answers(engine: Engine, ledger: dict[str, Convention], name: str, data: Data, reml: bool, points: Points,

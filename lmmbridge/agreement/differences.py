@@ -17,6 +17,11 @@ def differences(one: Evaluation, other: Evaluation, data: Data) -> dict[str, np.
     loglik: |Δ| / (1 + |loglik|); sigmasq: |Δ| / σ²; beta: ‖Δb‖ / ‖b‖ with b the coefficients of X's columns scaled
     to length 1, or against a part of ‖y‖ where b is smaller than that.
     """
+    with np.errstate(invalid="ignore", divide="ignore"):        # what is no number differs from everything
+        return _differences(one, other, data)
+
+
+def _differences(one: Evaluation, other: Evaluation, data: Data) -> dict[str, np.ndarray]:
     found = {"loglik": np.abs(one.loglik - other.loglik) / (1.0 + np.abs(other.loglik))}
     if one.sigmasq is not None and other.sigmasq is not None:
         found["sigmasq"] = np.abs(one.sigmasq - other.sigmasq) / np.abs(other.sigmasq)
@@ -27,6 +32,11 @@ def differences(one: Evaluation, other: Evaluation, data: Data) -> dict[str, np.
         size = np.maximum(np.linalg.norm(one_b, axis=1), np.linalg.norm(other_b, axis=1))
         found["beta"] = np.linalg.norm(one_b - other_b, axis=1) / np.maximum(size, smallest)
     return found
+
+
+def relative_error(value: float, right: float) -> float:
+    """|value − right| / |right|, or |value| where right is 0: what the log relative error of statistics is the −log10 of."""
+    return abs(value - right) / abs(right) if right != 0.0 else abs(value)
 
 
 def digits(difference: float) -> float:

@@ -3,21 +3,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
 
 from lmmbridge.agreement import register
-from lmmbridge.agreement.differences import differences, digits
+from lmmbridge.agreement.differences import differences, digits, relative_error
+from lmmbridge.agreement.explainer import hint
 from lmmbridge.agreement.ledger import Convention
 from lmmbridge.agreement.points import Points
 from lmmbridge.agreement.tolerances import tolerances
+from lmmbridge.agreement.truth import WORDS, Truth
 from lmmbridge.agreement.verdicts import ORDER
 from lmmbridge.engines import EngineFailure, Evaluation, Optimum
 from lmmbridge.engines.dense import gls
 from lmmbridge.inputs import Data
+
+#: Points of the grid (the nearest to these h), and number of phenotypes, where every engine is held against the arbiter.
+ARBITRATED, MOST_PHENOTYPES = (0.0, 0.25, 0.5, 0.75, 0.95), 4
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,25 @@ class Answers:
     ml_at_optima: np.ndarray | None
 
 
+@dataclass(frozen=True)
+class Held:
+    """Two engines held against what is right.
+
+    Attributes
+    ----------
+    off : list of Observation
+        What is off beyond tolerance and wants an explanation.
+    digits : dict
+        Engine → digits to which it is right.
+    observed : dict
+        Engine → its value (translated), where that is one at fixed h.
+    """
+
+    off: list[register.Observation]
+    digits: dict[str, float]
+    observed: dict[str, np.ndarray] = field(default_factory=dict)
+
+
 class Judge:
     """Collects the comparisons of one case.
 
@@ -50,13 +74,16 @@ class Judge:
         are counted and the worst phenotype is told in full.
     worst : dict
         Engine → (m,) rank of the worst verdict on any of its answers for a phenotype.
+    truth : Truth
+        Who is right where engines differ.
     """
 
     def __init__(self, data: Data, reml: bool, points: Points, unbounded: np.ndarray, answers: dict[str, Answers],
                  ledger: dict[str, Convention]) -> None:
         self.data, self.reml, self.points, self.unbounded = data, reml, points, unbounded
         self.answers, self.ledger = answers, ledger
-        self.m = data.Y.shape[1]
+        self.m, self.truth = data.Y.shape[1], Truth(data)
+        self._explain = cache(register.explanation)       # one engine is met in several pairs
         self.comparisons: list[dict[str, Any]] = []
         self.worst = {name: np.zeros(self.m, dtype=int) for name in answers}
 
@@ -75,7 +102,7 @@ class Judge:
         found = differences(self.answers[a].at_points, self.answers[b].at_points, self.data)
         for quantity, difference in found.items():
             self._judge(f"{quantity} at fixed hsq", 1, a, b, rows, difference, self.points.tolerance(quantity, rows),
-                        self.points.well_conditioned, partial(self._off_value, quantity, a, b))
+                        self.points.comparable(quantity), partial(self._values, quantity, a, b))
 
     def reported(self, a: str, b: str) -> None:
         """Tier 2: what one engine reports at its own ĥ against what the other computes at that ĥ."""
@@ -85,46 +112,82 @@ class Judge:
             made = [(row, one, difference[quantity][0]) for row, one, difference in found if quantity in difference]
             if made:
                 rows = np.array([row for row, _, _ in made])
-                comparable = np.array([self.points.well_conditioned[row] & self.points.usable[one]
+                comparable = np.array([self.points.comparable(quantity)[row] & self.points.usable[one]
                                        for row, one, _ in made])
                 self._judge(f"reported {quantity}", 2, a, b, rows, np.array([difference for _, _, difference in made]),
-                            self.points.tolerance(quantity, rows), comparable,
-                            partial(self._off_value, quantity, a, b))
+                            self.points.tolerance(quantity, rows), comparable, partial(self._values, quantity, a, b))
 
     def optima(self, a: str, b: str) -> None:
-        """Tier 2: the likelihood that one engine's ĥ loses against the other's, by the dense likelihood."""
+        """Tier 2: the likelihood that one engine's ĥ loses against the other's."""
         row_a, row_b = self.points.owner[a], self.points.owner[b]
-        loss = np.abs(self._dense_row(row_a) - self._dense_row(row_b))
+        loss = np.abs(self._heights[a] - self._heights[b])
         both = self.points.usable[a] & self.points.usable[b]
         comparable = self.points.well_conditioned[row_a] & self.points.well_conditioned[row_b]
         limit = tolerances()["optimum"]["limit"]
         comparable &= self.points.likelihood_noise * (1.0 + np.abs(self.answers[a].at_points.loglik[row_a])) <= limit
         self._judge("optimum", 2, a, b, np.array([row_a]), np.where(both, loss, np.inf)[None],
-                    np.full((1, self.m), limit), comparable[None], partial(self._off_optimum, a, b),
+                    np.full((1, self.m), limit), comparable[None], partial(self._optima, a, b),
                     hsq_difference=np.abs(self.answers[a].optimum.hsq - self.answers[b].optimum.hsq))
 
     def ill_conditioned(self) -> list[dict[str, Any]]:
-        """Where V or X is too ill-conditioned for a verdict: how far each engine is off the dense value."""
+        """Where V or X is too ill-conditioned for a verdict: how far each engine is off the right value."""
         off = []
         for row, column in np.argwhere(~self.points.well_conditioned):
             h = float(self.points.hsq[row, column])
-            right, one = self._dense(h, column, self.reml), register.one_phenotype(self.data, column)
-            dense = float(right.loglik[0, 0])
-            why = "" if np.isfinite(dense) else "V is not positive definite to working precision"
+            right = self.truth.loglik(h, column, self.reml)
+            why = "" if np.isfinite(right) else "V is not positive definite to working precision"
             for name, answer in self.answers.items():
-                if name != "dense":
+                if name != self.truth.by:
                     value = float(answer.at_points.loglik[row, column])
-                    relative = differences(_one(answer.at_points, row, column), right, one)
+                    relative = self._off_right(answer.at_points, row, column, row, self.reml)
                     off.append({"engine": name, "phenotype": self.data.phenotypes[column], "hsq": h,
                                 "condition": float(self.points.condition_V[row, column]), "loglik": value,
-                                "dense": dense, "off": abs(value - dense), "why": why}
-                               | {f"{quantity}_off": float(relative[quantity][0, 0])
-                                  for quantity in ("sigmasq", "beta") if quantity in relative})
+                                "right": right, "by": self.truth.by, "off": abs(value - right), "why": why}
+                               | {f"{quantity}_off": relative[quantity] for quantity in ("sigmasq", "beta")
+                                  if quantity in relative})
         return off
 
-    def _dense_row(self, row: int) -> np.ndarray:
-        """The dense log likelihood at a row of the points, (m,)."""
-        return np.array([self._dense(h, j, self.reml).loglik[0, 0] for j, h in enumerate(self.points.hsq[row])])
+    def against_the_arbiter(self) -> dict[str, Any] | None:
+        """To how many digits each engine is right, by the arbiter; None for problems that are too large for it.
+
+        At some h of the grid and at the engines' own ĥ, where conditioning leaves digits to be right in; and ĥ itself,
+        where the likelihood determines it.
+        """
+        if self.truth.arbiter is None:
+            return None
+        found: dict[str, dict[str, list[float]]] = {name: {} for name in self.answers}
+        grid = self.points.hsq[:self.points.grid, 0]
+        usable = dict.fromkeys([int(np.argmin(np.abs(grid - h))) for h in ARBITRATED], np.ones(self.m, dtype=bool))
+        usable |= {row: self.points.usable[name] for name, row in self.points.owner.items()}
+        columns, right = range(min(self.m, MOST_PHENOTYPES)), []
+        for j in columns:
+            for row in (row for row, good in usable.items() if good[j] and self.points.well_conditioned[row, j]):
+                for name, answer in self.answers.items():
+                    for quantity, difference in self._off_right(answer.at_points, row, j, row, self.reml).items():
+                        found[name].setdefault(quantity, []).append(digits(difference))
+            summit = self.truth.arbiter.summit(self.reml, j)
+            right.append(None if summit.best is None else float(summit.best.hsq))
+            if summit.best is not None and summit.relief > tolerances()["optimum"]["limit"] and not self.unbounded[j]:
+                for name, answer in self.answers.items():
+                    found[name].setdefault("hsq", []).append(digits(relative_error(answer.optimum.hsq[j], right[j])))
+        return {"phenotypes": [self.data.phenotypes[j] for j in columns], "hsq": right, "digits": found}
+
+    def _off_right(self, evaluation: Evaluation, at: int, column: int, row: int, reml: bool) -> dict[str, float]:
+        """Differences of one point of an evaluation from what is right at a row of the points."""
+        right = self.truth.at(float(self.points.hsq[row, column]), column, reml)
+        found = differences(_one(evaluation, at, column), right, register.one_phenotype(self.data, column))
+        return {quantity: float(np.nan_to_num(difference[0, 0], nan=np.inf)) for quantity, difference in found.items()}
+
+    @cached_property
+    def _heights(self) -> dict[str, np.ndarray]:
+        """Engine → the dense log likelihood at its ĥ, (m,), which shows whether optima differ; NaN where it has none."""
+        def height(h: float, j: int) -> float:
+            try:
+                return float(gls(self.data, h, self.data.Y[:, [j]], self.reml)[0][0])
+            except EngineFailure:
+                return np.nan
+        return {name: np.array([height(float(h), j) for j, h in enumerate(self.points.hsq[row])])
+                for name, row in self.points.owner.items()}
 
     def _reported(self, engine: str) -> Evaluation:
         """What an engine reports at its own ĥ, as one point."""
@@ -145,24 +208,16 @@ class Judge:
     def _reports_own_criterion(self, engine: str) -> bool:
         return self.ledger[engine].optimum_is_reml(self.reml) == self.reml
 
-    def _dense(self, hsq: float, column: int, reml: bool) -> Evaluation:
-        """The dense answer at one point of one phenotype; NaN where V is not positive definite."""
-        try:
-            loglik, sigmasq, beta = gls(self.data, hsq, self.data.Y[:, [column]], reml)
-        except EngineFailure:
-            loglik = sigmasq = np.array([np.nan])
-            beta = np.full((self.data.X.shape[1], 1), np.nan)
-        return Evaluation(loglik[None], sigmasq[None], beta[None])
-
     def _judge(self, quantity: str, tier: int, a: str, b: str, rows: np.ndarray, difference: np.ndarray,
-               allowed: np.ndarray, comparable: np.ndarray, off: Callable[[int, int], list],
+               allowed: np.ndarray, comparable: np.ndarray, held_against_truth: Callable[[int, int], Held],
                hsq_difference: np.ndarray | None = None) -> None:
-        """Judge differences of shape (rows, m); `off` says who is off for phenotype j at a row."""
+        """Judge differences of shape (rows, m); `held_against_truth` says who is right for phenotype j at a row."""
         excess = np.where(comparable, np.nan_to_num(difference / allowed, nan=np.inf), -np.inf)
         place, every = np.argmax(excess, axis=0), np.arange(self.m)
         row, excess, difference = rows[place], excess[place, every], difference[place, every]
         verdicts: list[str] = []
         reasons: dict[str, Counter] = {}
+        right: dict[int, dict[str, float]] = {}
         for j in range(self.m):
             if tier == 2 and self.unbounded[j]:
                 verdict, why = "not comparable", ["the likelihood is unbounded: there is no optimum"]
@@ -171,7 +226,11 @@ class Judge:
             elif excess[j] <= 1.0:
                 verdict, why = "agree", []
             else:
-                verdict, why = register.verdict_on(off(j, row[j]))
+                held = held_against_truth(j, row[j])
+                verdict, why = register.verdict_on(held.off, WORDS[self.truth.by], self._explain)
+                right[j] = held.digits
+                if verdict == "unexplained":
+                    why += _hints(held)
             verdicts.append(verdict)
             reasons.setdefault(verdict, Counter()).update(why)
         counts = Counter(verdicts)
@@ -182,6 +241,8 @@ class Judge:
                   "digits": digits(np.max(agreeing)) if len(agreeing) else None,
                   "phenotype": self.data.phenotypes[at], "hsq": float(self.points.hsq[row[at], at]),
                   "reasons": {verdict: dict(found) for verdict, found in reasons.items() if found}}
+        if at in right:
+            record["right"] = {"by": self.truth.by, "digits": right[at]}
         if hsq_difference is not None:
             record["hsq_difference"] = float(hsq_difference[at])
         self.comparisons.append(record)
@@ -189,21 +250,26 @@ class Judge:
         for name in (a, b):
             self.worst[name] = np.maximum(self.worst[name], ranks)
 
-    def _off_optimum(self, a: str, b: str, j: int, row: int) -> list[register.OptimumOff]:
-        """Of two engines, those whose ĥ loses likelihood against the best of all."""
-        height = {name: float(self._dense(answer.optimum.hsq[j], j, self.reml).loglik[0, 0])
-                  for name, answer in self.answers.items() if self.points.usable[name][j]}
+    def _optima(self, a: str, b: str, j: int, row: int) -> Held:
+        """Of two engines, those whose ĥ loses likelihood against the best: the arbiter's, or the best of all engines'."""
+        hsq = {name: float(answer.optimum.hsq[j]) for name, answer in self.answers.items() if self.points.usable[name][j]}
+        height = {name: self.truth.loglik(h, j, self.reml) for name, h in hsq.items()}
+        best = None if self.truth.arbiter is None else self.truth.arbiter.summit(self.reml, j).best
+        if best is not None:
+            hsq["arbiter"], height["arbiter"] = float(best.hsq), float(best.loglik)
+        height = {name: value for name, value in height.items() if np.isfinite(value)}
         if not height:
-            return []
-        highest, limit = max(height.values()), tolerances()["optimum"]["limit"]
-        return [register.OptimumOff(name, self.data, j, self.reml, float(self.answers[name].optimum.hsq[j]), highest)
-                for name in (a, b) if name not in height or highest - height[name] > limit]
+            return Held([], {})
+        top, limit = max(height, key=height.__getitem__), tolerances()["optimum"]["limit"]
+        off = [register.OptimumOff(name, self.data, j, self.reml, float(self.answers[name].optimum.hsq[j]), height[top])
+               for name in (a, b) if name not in height or height[top] - height[name] > limit]
+        return Held(off, {name: digits(relative_error(hsq.get(name, np.nan), hsq[top])) for name in (a, b)})
 
-    def _off_value(self, quantity: str, a: str, b: str, j: int, row: int) -> list[register.ValueOff]:
-        """Of two engines, those whose value at a point, computed or reported, is off the dense one beyond tolerance."""
+    def _values(self, quantity: str, a: str, b: str, j: int, row: int) -> Held:
+        """Of two engines, those whose value at a point, computed or reported, is off the right one beyond tolerance."""
         hsq = float(self.points.hsq[row, j])
         allowed = float(self.points.tolerance(quantity, np.array([row]))[0, j])
-        values = []
+        values, observed = [], {}
         for name in (a, b):
             given = [(self.answers[name].at_points, row, self.reml)]
             if self.points.owner[name] == row:
@@ -211,13 +277,26 @@ class Judge:
                 given.append((self._reported(name), 0, criterion))
             for evaluation, at, reml in given:
                 if getattr(evaluation, quantity) is not None:
-                    difference = float(differences(_one(evaluation, at, j), self._dense(hsq, j, reml),
-                                                   register.one_phenotype(self.data, j))[quantity][0, 0])
-                    difference = np.inf if np.isnan(difference) else difference
+                    difference = self._off_right(evaluation, at, j, row, reml)[quantity]
                     values.append(register.ValueOff(name, self.data, j, reml, hsq, quantity, difference))
+                    observed[name] = getattr(evaluation, quantity)[at, ..., j]
         # Two that differ by more than the tolerance cannot both be within half of it.
-        return ([value for value in values if value.difference > allowed]
-                or [value for value in values if value.difference > allowed / 2.0])
+        off = ([value for value in values if value.difference > allowed]
+               or [value for value in values if value.difference > allowed / 2.0])
+        return Held(off, {name: min(digits(value.difference) for value in values if value.engine == name)
+                          for name in dict.fromkeys(value.engine for value in values)}, observed)
+
+
+def _hints(held: Held) -> list[str]:
+    """What would close the gap of an engine that is off: the ledger or the engine is wrong by that."""
+    hints = []
+    for value in held.off:
+        if isinstance(value, register.ValueOff) and np.isfinite(value.difference):
+            found = hint(register.one_phenotype(value.data, value.column), value.reml, value.quantity, value.hsq,
+                         held.observed[value.engine])
+            if found:
+                hints.append(f"{value.engine}: {found} would close the gap")
+    return list(dict.fromkeys(hints))
 
 
 def _one(evaluation: Evaluation, row: int, column: int) -> Evaluation:

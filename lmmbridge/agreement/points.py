@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmbridge import lmm
-from lmmbridge.agreement.tolerances import condition_limit, tolerance
+from lmmbridge.agreement.tolerances import condition_limit, tolerance, tolerances
 from lmmbridge.engines import Optimum
 from lmmbridge.inputs import Data
 
@@ -54,6 +54,16 @@ class Points:
         limit = condition_limit()
         return (self.condition_V <= limit) & (self.condition_X <= limit) & (self.condition_y <= limit)
 
+    def comparable(self, quantity: str) -> np.ndarray:
+        """Where engines must agree on "loglik", "sigmasq" or "beta", shape (g, m).
+
+        Where the arithmetic leaves the digits that agreement wants: those of β go with the square of cond(V^−½X), which is
+        at most cond(X)√cond(V).
+        """
+        condition = (self.condition_X**2 * np.sqrt(self.condition_V) if quantity == "beta"
+                     else self.condition_V * np.maximum(self.condition_y, self.condition_X))
+        return self.well_conditioned & (np.finfo(float).eps * condition <= tolerances()[quantity]["limit"])
+
     @property
     def likelihood_noise(self) -> np.ndarray:
         """Rounding error to expect in a log likelihood, relative to 1 + |loglik|, from y's cancellation alone, (m,)."""
@@ -81,14 +91,21 @@ def choose_points(data: Data, eigen: lmm.Eigen, optima: dict[str, Optimum]) -> P
     basis = np.linalg.qr(data.X)[0]
     residual = data.Y - basis @ (basis.T @ data.Y)
     return Points(hsq, owner, usable, _condition_V(data, eigen, hsq),
-                  float(np.linalg.cond(data.X / np.linalg.norm(data.X, axis=0))),
+                  condition_X(data),
                   np.linalg.norm(data.Y, axis=0) / np.linalg.norm(residual, axis=0), len(data.ids))
 
 
+def condition_X(data: Data) -> float:
+    """Condition number of X, its columns scaled to length 1 (their units do no harm)."""
+    return float(np.linalg.cond(data.X / np.linalg.norm(data.X, axis=0)))
+
+
 def _condition_V(data: Data, eigen: lmm.Eigen, hsq: np.ndarray) -> np.ndarray:
-    """Condition number of V = hK + (1−h)W⁻¹ at every point."""
+    """Condition number at every point of V = hK + (1−h)W⁻¹ or of W½VW½, which engines use: the larger."""
+    smallest, largest = (hsq * value + 1.0 - hsq for value in (eigen.values[0], eigen.values[-1]))
+    rotated = np.maximum(smallest, largest) / np.minimum(smallest, largest)
     if data.weights is None:
-        smallest, largest = (hsq * value + 1.0 - hsq for value in (eigen.values[0], eigen.values[-1]))
-        return np.maximum(smallest, largest) / np.minimum(smallest, largest)
+        return rotated
     values = {h: np.linalg.eigvalsh(h * data.K + (1.0 - h) * np.diag(1.0 / data.weights)) for h in np.unique(hsq)}
-    return np.vectorize(lambda h: values[h][-1] / max(values[h][0], np.finfo(float).tiny))(hsq)
+    written_out = np.vectorize(lambda h: values[h][-1] / max(values[h][0], np.finfo(float).tiny))(hsq)
+    return np.maximum(rotated, written_out)

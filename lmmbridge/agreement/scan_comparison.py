@@ -16,6 +16,7 @@ from lmmbridge.agreement.ledger import LEDGER
 from lmmbridge.agreement.problems import Problem
 from lmmbridge.agreement.scan_models import Place, null_problem
 from lmmbridge.agreement.tolerances import condition_limit, tolerances
+from lmmbridge.agreement.truth import WORDS, Truth, right_lod
 from lmmbridge.agreement.verdicts import ORDER, worst
 from lmmbridge.engines import Engine, EngineFailure
 from lmmbridge.qtl2.scan1 import Scan1
@@ -53,8 +54,17 @@ def compare_scans(problem: Problem, reml: bool, engines: dict[str, Engine]) -> d
     return judge.record()
 
 
-#: Verdict and reasons for a position and a phenotype, by their numbers.
-Explain = Callable[[int, int], tuple[str, list[str]]]
+@dataclass(frozen=True)
+class _Told:
+    """Verdict and reasons; and who is right: "by" (arbiter or dense), "digits" (by engine)."""
+
+    verdict: str
+    why: list[str]
+    right: dict[str, Any] | None = None
+
+
+#: What is told of a position and a phenotype, by their numbers.
+Explain = Callable[[int, int], _Told]
 
 
 @dataclass(frozen=True)
@@ -188,29 +198,31 @@ class _ScanJudge:
         limit = tolerances()[quantity]["limit"]
         found = []
         for j in range(len(self.phenotypes)):
-            worst_here = ("agree", 0.0, 0, [])
+            worst_here = (_Told("agree", []), 0.0, 0)
             for one in rounds:
                 off = one.off[:, j]
                 if not one.comparable[j]:
-                    told = [("not comparable", 0.0, 0, ["V is too ill-conditioned at hsq, or there is no hsq"])]
+                    told = [(_Told("not comparable", ["V is too ill-conditioned at hsq, or there is no hsq"]), 0.0, 0)]
                 else:
-                    told = [("agree", float(off.max()), int(off.argmax()), [])] if off.max() <= limit else []
-                    for position in np.flatnonzero(off > limit):
-                        verdict, why = one.explain(int(position), j)
-                        told.append((verdict, float(off[position]), int(position), why))
-                worst_here = max([worst_here, *told], key=lambda one: (ORDER[one[0]], one[1]))
+                    told = [(_Told("agree", []), float(off.max()), int(off.argmax()))] if off.max() <= limit else []
+                    told += [(one.explain(int(position), j), float(off[position]), int(position))
+                             for position in np.flatnonzero(off > limit)]
+                worst_here = max([worst_here, *told], key=lambda one: (ORDER[one[0].verdict], one[1]))
             found.append(worst_here)
-        verdicts = [verdict for verdict, _, _, _ in found]
+        verdicts = [told.verdict for told, _, _ in found]
         reasons: dict[str, Counter] = {}
-        for verdict, _, _, why in found:
-            reasons.setdefault(verdict, Counter()).update(why)
+        for told, _, _ in found:
+            reasons.setdefault(told.verdict, Counter()).update(told.why)
         at = max(range(len(found)), key=lambda j: (ORDER[verdicts[j]], found[j][1]))
-        agreeing = [size for verdict, size, _, _ in found if verdict == "agree"]
-        self.comparisons.append({
+        agreeing = [size for told, size, _ in found if told.verdict == "agree"]
+        record = {
             "a": a, "b": b, "quantity": quantity, "tier": 3, "counts": dict(Counter(verdicts)),
             "difference": found[at][1], "tolerance": limit, "digits": digits(max(agreeing)) if agreeing else None,
             "phenotype": self.phenotypes[at], "position": self.data.genoprobs.positions[found[at][2]], "hsq": None,
-            "reasons": {verdict: dict(counted) for verdict, counted in reasons.items() if counted}})
+            "reasons": {verdict: dict(counted) for verdict, counted in reasons.items() if counted}}
+        if found[at][0].right is not None:
+            record["right"] = found[at][0].right
+        self.comparisons.append(record)
 
     def _lod_agrees(self, a: str, b: str, phenotype: str) -> bool:
         off = self._difference(self.own[a], self.own[b])[:, self.phenotypes.index(phenotype)]
@@ -225,43 +237,44 @@ class _ScanJudge:
         return None if hsq is None else float(hsq.loc[place.null_chromosome(hsq.index), place.phenotype])
 
     def _explain_given(self, a: str, b: str, owner: str) -> Explain:
-        """Who is off the dense LOD at a position, and whether an entry of the register says why."""
-        def explain(position: int, phenotype: int) -> tuple[str, list[str]]:
+        """Who is off the right LOD at a position, and whether an entry of the register says why."""
+        def explain(position: int, phenotype: int) -> _Told:
             place = self._place(position, phenotype)
             h = self._hsq(owner, place)
             scans = {name: self.own[name] if h is None else self._at(name, owner) for name in (a, b)}
-            return register.verdict_on(_off_dense(place, scans, dict.fromkeys(scans, h)))
+            off, right = _held_against_truth(place, scans, dict.fromkeys(scans, h))
+            return _Told(*register.verdict_on(off, WORDS[right["by"]]), right)
         return explain
 
     def _explain_own(self, a: str, b: str) -> Explain:
-        """Whose LOD is not the dense one at its own hsq, or else whose hsq loses likelihood; and what the register says."""
-        of_hsq: dict[tuple[str, str], tuple[str, list[str]]] = {}
+        """Whose LOD is not the right one at its own hsq, or else whose hsq loses likelihood; and what the register says."""
+        of_hsq: dict[tuple[str, str], _Told] = {}
 
-        def explain(position: int, phenotype: int) -> tuple[str, list[str]]:
+        def explain(position: int, phenotype: int) -> _Told:
             place = self._place(position, phenotype)
             scans = {name: self.own[name] for name in (a, b)}
-            off = _off_dense(place, scans, {name: self._hsq(name, place) for name in scans})
+            off, right = _held_against_truth(place, scans, {name: self._hsq(name, place) for name in scans})
             if off:
-                return register.verdict_on(off)
+                return _Told(*register.verdict_on(off, WORDS[right["by"]]), right)
             null = place.null_chromosome(self.own[a].hsq.index), place.phenotype
             if null not in of_hsq:
                 of_hsq[null] = self._verdict_on_hsq(a, b, place)
             return of_hsq[null]
         return explain
 
-    def _verdict_on_hsq(self, a: str, b: str, place: Place) -> tuple[str, list[str]]:
+    def _verdict_on_hsq(self, a: str, b: str, place: Place) -> _Told:
         """Which of two engines' hsq, at a place, loses likelihood against the best, and why."""
         data = null_problem(place)
+        truth = Truth(data)
         hsq = {name: float(LEDGER["qtl2"].from_native_hsq(self._hsq(name, place))) for name in self.own}
-        loglik = register.OptimumOff("", data, 0, self.reml, np.nan, np.nan).loglik
-        heights = {name: loglik(value) for name, value in hsq.items()}
+        heights = {name: np.nan_to_num(truth.loglik(value, 0, self.reml), nan=-np.inf) for name, value in hsq.items()}
         highest, limit = max(heights.values()), tolerances()["optimum"]["limit"]
         off = [register.OptimumOff(name, data, 0, self.reml, hsq[name], highest) for name in (a, b)
                if not highest - heights[name] <= limit]
         if off:
-            return register.verdict_on(off)
-        return "not comparable", ["each LOD is the dense one at its own hsq, and both hsq are optimal: the likelihood does "
-                                  "not determine hsq to the digits that LOD would need"]
+            return _Told(*register.verdict_on(off, WORDS[truth.by]))
+        return _Told("not comparable", ["each LOD is the right one at its own hsq, and both hsq are optimal: the likelihood "
+                                        "does not determine hsq to the digits that LOD would need"])
 
     def record(self) -> dict[str, Any]:
         """The case as plain data."""
@@ -301,14 +314,17 @@ class _ScanJudge:
                           "lod": {name: scan.lod[shown].tolist() for name, scan in self.own.items()}}}
 
 
-def _off_dense(place: Place, scans: dict[str, Scan1], hsq: dict[str, float | None]) -> list[register.LodOff]:
-    """The engines whose LOD at a place is not the dense one at the hsq that they used."""
+def _held_against_truth(place: Place, scans: dict[str, Scan1], hsq: dict[str, float | None]
+                        ) -> tuple[list[register.LodOff], dict[str, Any]]:
+    """The engines whose LOD at a place is not the right one at the hsq that they used; who says so, and their digits."""
     # Two that differ by more than the tolerance cannot both be within half of it.
     limit = tolerances()["LOD at given hsq"]["limit"] / 2.0
-    right = {h: place.dense_lod(h) for h in set(hsq.values())}
-    found = {name: float(scan.lod.loc[place.position, place.phenotype]) for name, scan in scans.items()}
-    return [register.LodOff(name, place, hsq[name], lod, right[hsq[name]]) for name, lod in found.items()
-            if not abs(lod - right[hsq[name]]) <= limit]
+    right = {h: right_lod(place, h) for h in set(hsq.values())}
+    lod = {name: float(scan.lod.loc[place.position, place.phenotype]) for name, scan in scans.items()}
+    by, apart = right[next(iter(hsq.values()))][0], {name: abs(lod[name] - right[hsq[name]][1]) for name in scans}
+    off = [register.LodOff(name, place, hsq[name], lod[name], right[hsq[name]][1]) for name in scans
+           if not apart[name] <= limit]
+    return off, {"by": by, "digits": {name: digits(difference) for name, difference in apart.items()}}
 
 
 def _words(failure: Exception) -> str:

@@ -1,4 +1,4 @@
-"""The two models behind one LOD score, written out from the data for the dense oracle; no line shared with scan1."""
+"""The two models behind one LOD score, written out from the data; no line shared with scan1."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -76,14 +76,19 @@ class Place:
             G += [G[0] * column[:, None] for column in data.intcovar.loc[ids].to_numpy().T]
         return np.column_stack(null), np.column_stack(covariates), np.column_stack(G)
 
-    def dense_lod(self, hsq: float | None) -> float:
-        """The LOD score by dense generalised least squares, at hsq under twice the kinship matrix."""
+    def models(self, hsq: float | None) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None, float, np.ndarray,
+                                                 np.ndarray]:
+        """y, K, weights, h, X of the null model and of the QTL model, with hsq under twice the kinship matrix."""
         ids = self.individuals()
         null, covariates, G = self.designs()
         K = None if hsq is None else 2.0 * self.kinship.loc[ids, ids].to_numpy()
         weights = None if self.data.weights is None else self.data.weights.loc[ids].to_numpy()
         y = self.data.pheno.loc[ids, self.phenotype].to_numpy(float)
-        return dense.lod(y, K, weights, 0.0 if hsq is None else hsq, null, np.column_stack([covariates, G]))
+        return y, K, weights, 0.0 if hsq is None else hsq, null, np.column_stack([covariates, G])
+
+    def dense_lod(self, hsq: float | None) -> float:
+        """The LOD score by dense generalised least squares, at hsq under twice the kinship matrix."""
+        return dense.lod(*self.models(hsq))
 
 
 def null_problem(place: Place) -> Data:

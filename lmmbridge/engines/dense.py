@@ -5,14 +5,16 @@ An oracle: nothing here is shared with `lmmbridge.lmm`, so that a fault in eithe
 from __future__ import annotations
 
 import numpy as np
-from scipy import linalg, optimize
+from scipy import linalg, optimize, special
 
 from lmmbridge import __version__
 from lmmbridge.engines.base import Availability, Engine, EngineFailure, Evaluation, Optimum
 from lmmbridge.inputs import Data
 
-#: Values of h on which the likelihood is tabulated before Brent climbs the highest.
-TABLE = np.concatenate([[0.0, 1e-6, 1e-4, 1e-3], np.linspace(0.01, 0.99, 50), [0.999, 0.9999, 1 - 1e-6]])
+#: Values of h on which the likelihood is tabulated before Brent climbs the highest: even steps of log h/(1−h).
+TABLE = np.concatenate([[0.0], special.expit(np.linspace(-16.0, 16.0, 81))])
+#: log h/(1−h) next to the ends: beyond, h or 1 − h is rounding.
+ENDS = (-37.0, 36.0)
 #: Columns are told apart down to this part of their length.
 DEPENDENT = 1e-11
 
@@ -20,7 +22,7 @@ DEPENDENT = 1e-11
 class DenseEngine(Engine):
     name = "dense"
     description = "V written out, Cholesky factor, generalised least squares; no rotation"
-    search = "Brent (scipy, bounded, xatol 1e-11) around the highest point of a table; both ends tried"
+    search = "Brent (scipy, bounded) in log h/(1−h) around the highest point of a table; both ends tried"
 
     def availability(self) -> Availability:
         return Availability(__version__)
@@ -47,9 +49,11 @@ class DenseEngine(Engine):
     def _search(self, data: Data, y: np.ndarray, reml: bool, table_h: np.ndarray, table: np.ndarray) -> float:
         top = int(np.argmax(table))
         low, high = table_h[max(top - 1, 0)], table_h[min(top + 1, len(table_h) - 1)]
-        found = optimize.minimize_scalar(lambda h: -gls(data, h, y, reml)[0][0], bounds=(low, high), method="bounded",
-                                         options={"xatol": 1e-11})
-        return float(found.x) if -found.fun > table[top] else float(table_h[top])
+        with np.errstate(divide="ignore"):
+            bounds = np.clip(special.logit([low, high]), *ENDS)
+        found = optimize.minimize_scalar(lambda x: -gls(data, float(special.expit(x)), y, reml)[0][0], bounds=bounds,
+                                         method="bounded", options={"xatol": 1e-10})
+        return float(special.expit(found.x)) if -found.fun > table[top] else float(table_h[top])
 
 
 def gls(data: Data, h: float, Y: np.ndarray, reml: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import math
 import re
+import statistics
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -65,7 +66,7 @@ def disagreements(results: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 
 
 def _row(case: dict[str, Any], comparison: dict[str, Any], verdict: str) -> dict[str, Any]:
-    why = comparison["reasons"].get(verdict, {})
+    why = list(comparison["reasons"].get(verdict, {})) + _right(comparison)
     row = {"case": case["case"], "quantity": comparison["quantity"], "verdict": verdict,
            "count": comparison["counts"][verdict], "why": f" ({'; '.join(why)})" if why else ""}
     if comparison["b"] is None:
@@ -83,6 +84,38 @@ def _row(case: dict[str, Any], comparison: dict[str, Any], verdict: str) -> dict
         at = f"{comparison['phenotype']} at {comparison['position']}: "
     return row | {"engines": f"{comparison['a']} and {comparison['b']}", "size": at + size,
                   "excess": float("inf") if difference is None else difference / comparison["tolerance"]}
+
+
+def _right(comparison: dict[str, Any]) -> list[str]:
+    """Who is right, and to how many digits, where that was looked into."""
+    if not comparison.get("right", {}).get("digits"):
+        return []
+    (best, most), *others = sorted(comparison["right"]["digits"].items(), key=lambda one: -one[1])
+    by = {"arbiter": "by the arbiter", "dense": "by the dense value"}[comparison["right"]["by"]]
+    return [f"right, {by}: " + ", ".join([f"{best} to {most:.1f} digits", *(f"{name} to {number:.1f}"
+                                                                           for name, number in others)])]
+
+
+def who_is_right(results: dict[str, Any]) -> dict[str, Any] | None:
+    """To how many digits each engine is right, by the arbiter, in the cases that are small enough for it.
+
+    Returns
+    -------
+    dict or None
+        cases (their number), quantities, engines (name → quantity → (least, median)). None without such a case.
+    """
+    arbitrated = [case["arbiter"]["digits"] for case in results["cases"] if case.get("arbiter") is not None]
+    digits: dict[str, dict[str, list[float]]] = {}
+    for case in arbitrated:
+        for engine, found in case.items():
+            for quantity, values in found.items():
+                digits.setdefault(engine, {}).setdefault(quantity, []).extend(values)
+    if not any(digits.values()):
+        return None
+    quantities = [name for name in ("loglik", "sigmasq", "beta", "hsq") if any(name in found for found in digits.values())]
+    return {"cases": len(arbitrated), "quantities": quantities,
+            "engines": {engine: {name: (min(values), statistics.median(values)) for name, values in found.items()}
+                        for engine, found in digits.items()}}
 
 
 def records(results: dict[str, Any], verdict: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
@@ -152,12 +185,12 @@ def remarks(results: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def ill_conditioned(results: dict[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """How far the engines are off the dense log likelihood at ill-conditioned points.
+    """How far the engines are off the right log likelihood at ill-conditioned points.
 
     Returns
     -------
     by_engine : list of dict
-        Engine, number of points, points without a dense or an own value, median and the largest row, and the largest
+        Engine, number of points, points without a right or an own value, median and the largest row, and the largest
         relative distances of σ² and β.
     by_case : list of dict
         Case, number of points, largest condition number, and for each engine the largest distance; the largest first.

@@ -1,18 +1,22 @@
 """Tables for the terminal."""
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
+from lmmbridge.agreement.arbiter import LARGEST
 from lmmbridge.agreement.register import Divergence, Finding
 from lmmbridge.agreement.verdicts import FAILING, MEANING
 from lmmbridge.engines import ENGINES, Availability
-from lmmbridge.report.summary import DECISIONS, by_family, decisions, disagreements, is_scan, matrix
+from lmmbridge.report.summary import DECISIONS, by_family, decisions, disagreements, is_scan, matrix, who_is_right
 
 STYLE = {"agree": "green", "known divergence": "yellow", "explained": "yellow", "not comparable": "dim",
          "not available": "dim", "engine failed": "bold red", "unexplained": "bold red"}
@@ -42,20 +46,41 @@ def print_results(console: Console, results: dict[str, Any], out: Path) -> None:
     console.print(table)
 
     _print_digits(console, results)
+    _print_who_is_right(console, results)
     _print_scans(console, results)
     found = disagreements(results)
-    for verdict in (*FAILING, "known divergence"):
+    _print_known(console, results)
+    for verdict in FAILING:
         rows = found.get(verdict, [])
         if rows:
             console.print(f"[{STYLE[verdict]}]{verdict}[/]: {len(rows)} comparison records; the largest:")
         for row in rows[:5]:
             console.print(f"  {row['case']}: {row['engines']}, {row['quantity']}: {row['size']}{row['why']}",
                           highlight=False, markup=False, soft_wrap=True)
+    folders = [folder for case in results["cases"] for folder in case.get("reprex", {}).values()]
+    if folders:
+        console.print(f"For people without lmmbridge: {len(folders)} folders with data and scripts in {out / 'reprex'}",
+                      highlight=False, soft_wrap=True)
     for failure in results["failures"]:
         console.print(f"[bold red]failed[/]: {escape(failure)}", soft_wrap=True)
     files = "results.json, cases.csv" + (", peaks.csv" if any(map(is_scan, results["cases"])) else "")
     console.print(f"Report: {out / 'report.html'}  (also {files}); status {results['status']}",
                   soft_wrap=True)
+
+
+def _print_known(console: Console, results: dict[str, Any]) -> None:
+    """The entries of the register that were met, and how much is new."""
+    new = results["verdicts"].get("unexplained", 0)
+    if not results["divergences"] and not new:
+        return
+    table = Table("divergence", "engine", "version", "comparisons", title="Divergences", title_justify="left")
+    for row in results["divergences"]:
+        version = row["version"] if row["state"] == "known" else f"{row['version']}, seen in {', '.join(row['seen'])}"
+        table.add_row(f"[{STYLE['known divergence']}]known: {row['entry']}[/]", row["engine"], version,
+                      f"{row['comparisons']:,}")
+    if new:
+        table.add_row(f"[{STYLE['unexplained']}]new: on no register[/]", "", "", f"{new:,}")
+    console.print(table)
 
 
 def _print_digits(console: Console, results: dict[str, Any]) -> None:
@@ -70,6 +95,20 @@ def _print_digits(console: Console, results: dict[str, Any]) -> None:
     table.columns[0].no_wrap = True
     for pair, digits in rows.items():
         table.add_row(pair.replace(" ", ""), *("–" if value is None else f"{value:.1f}" for value in digits))
+    console.print(table)
+
+
+def _print_who_is_right(console: Console, results: dict[str, Any]) -> None:
+    """Digits to which each engine is right, by the arbiter."""
+    right = who_is_right(results)
+    if right is None:
+        return
+    table = Table("engine", *(f"{name}\n{'own' if name == 'hsq' else 'at hsq'}" for name in right["quantities"]),
+                  title=f"Who is right: digits, least and median (cases of n ≤ {LARGEST}: {right['cases']})",
+                  title_justify="left", padding=(0, 1), box=box.SIMPLE_HEAD)
+    for engine, found in right["engines"].items():
+        table.add_row(engine, *("–" if name not in found else "{:4.1f} {:4.1f}".format(*found[name])
+                                for name in right["quantities"]))
     console.print(table)
 
 
@@ -121,14 +160,50 @@ def print_inventory(console: Console, found: dict[str, Any]) -> None:
                             for name, state in found["engines"].items()})
 
 
-def print_divergences(console: Console, rows: list[tuple[Divergence, Finding | None, list[str]]],
-                      checked: bool) -> None:
-    """The register; with findings where its cases were run."""
-    for entry, finding, missing in rows:
+def print_divergences(console: Console, entries: Sequence[Divergence]) -> None:
+    """The register, an entry after the other."""
+    for entry in entries:
         console.print(f"[bold]{entry.name}[/] ({', '.join(entry.engines)}; seen in {entry.seen_in})", highlight=False)
-        console.print(f"  {entry.statement}", highlight=False, soft_wrap=True)
-        if missing:
-            console.print(f"  not checked: {', '.join(missing)} not available; see lmmbridge doctor", soft_wrap=True)
-        elif checked:
-            state = "shown by the installed version" if finding.shown else "[bold]no longer shown: mended upstream[/]"
-            console.print(f"  {state}: gives {finding.observed:.10g}, right is {finding.right:.10g}", highlight=False)
+        console.print(Padding(escape(entry.statement), (0, 0, 0, 2)))
+    console.print("\nAll about one: lmmbridge divergences NAME; on the installed versions: lmmbridge divergences --check",
+                  highlight=False)
+
+
+def print_divergence(console: Console, entry: Divergence) -> None:
+    """One entry: its cause, its numbers, and the draft of a report to each package's authors."""
+    console.print(f"[bold]{entry.name}[/] (seen in {entry.seen_in})", highlight=False)
+    for title, text in (("What", entry.statement), ("Cause", entry.cause), ("The number", entry.quantity)):
+        console.print(f"\n[bold]{title}[/]")
+        console.print(Padding(escape(text), (0, 0, 0, 2)), highlight=False)
+    table = Table("engine", "package", "gives", "right", box=box.SIMPLE_HEAD)
+    for engine, case in entry.cases.items():
+        for version, number in case.seen.items():
+            table.add_row(engine, f"{case.package} {version}", _number(number), _number(case.expected))
+    console.print(table)
+    for engine in entry.engines:
+        console.print(f"[bold]Draft of a report to the authors of {entry.cases[engine].package}[/] ({engine})\n")
+        for i, part in enumerate(entry.report(engine).split("```")):     # code keeps its lines, text is filled
+            console.print(f"```{part}```" if i % 2 else part, markup=False, highlight=False, soft_wrap=bool(i % 2))
+
+
+def print_findings(console: Console, entries: Sequence[Divergence], findings: dict[tuple[str, str], Finding]) -> None:
+    """What the cases of entries found on the installed versions, engine by engine."""
+    for entry in entries:
+        console.print(f"[bold]{entry.name}[/]: {escape(entry.quantity)}", highlight=False)
+        for engine, case in entry.cases.items():
+            finding = findings[entry.name, engine]
+            seen = f"seen in {case.package} {', '.join(case.seen)}"
+            numbers = f"gives {_number(finding.observed)}, right is {_number(finding.right)}"
+            said = {"known": f"known: {case.package} {finding.version} {numbers}",
+                    "known, in another version": f"known, and in version {finding.version} as well: {numbers} ({seen})",
+                    "known, but fixed": f"[bold red]known, but fixed in version {finding.version}[/]: {numbers} ({seen}); "
+                                        "update the register",
+                    "not shown": f"[bold red]not shown here[/]: {case.package} {finding.version} {numbers}, though {seen}; "
+                                 "update the register",
+                    "failed": f"[bold red]the case does not run[/]: {escape(finding.message)}",
+                    "not available": f"not available: {escape(finding.message)}"}[finding.state]
+            console.print(Padding(f"{engine}: {said}", (0, 0, 0, 2)), highlight=False)
+
+
+def _number(value: float) -> str:
+    return "no number" if math.isnan(value) else f"{value:.10g}"

@@ -33,7 +33,7 @@ def small_problems() -> list[Problem]:
 
 
 def run(out, engines, ledger=None):
-    return Run(out, availability(engines), small_problems(), {}, "test", ledger).execute()
+    return Run(out, availability(engines), small_problems(), {}, "test", ledger, arbitrate=False).execute()
 
 
 @pytest.mark.parametrize("fault", list(FAULTS))
