@@ -1,0 +1,49 @@
+"""`python -m lmmbridge.testing` prints the laws as Markdown: the content of LAWS.md."""
+from __future__ import annotations
+
+from lmmbridge.testing.labelled_laws import LABELLED_LAWS
+from lmmbridge.testing.laws import Law
+from lmmbridge.testing.lmm_laws import LMM_LAWS
+from lmmbridge.testing.scan_laws import SCAN_LAWS
+
+HEADING = """# The laws
+
+What every correct implementation of the linear mixed model obeys, whatever its conventions and its algorithm, and the
+reason why. hypothesis looks for the problem that breaks a law; `help(lmmbridge.testing.conformance)` says how to run them on
+an implementation of yours. L is the log likelihood, ML* or REML* with every constant; V = hK + (1−h)W⁻¹.
+
+This file is what `python -m lmmbridge.testing` prints.
+"""
+PARTS = (
+    ("Engines", "`LMM_LAWS`: answers at fixed h and at the engine's own ĥ, on plain arrays.", LMM_LAWS),
+    ("Labelled data", "`LABELLED_LAWS`: `fit_lmm` and `est_herit` on tables with IDs.", LABELLED_LAWS),
+    ("Genome scans", "`SCAN_LAWS`: the functions of `lmmbridge.qtl2`, and R/qtl2's own.", SCAN_LAWS),
+)
+
+
+def table(laws: tuple[Law, ...]) -> list[str]:
+    """A Markdown table: a row for each law, the functions that one statement is made of together."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for law in laws:
+        function, _, rest = law.statement.partition(": ")
+        statement = rest if law.name.endswith(f"-{function}") else law.statement
+        rows.setdefault((statement, law.reason), []).append(law.name)
+    lines = ["| law | statement | why |", "|---|---|---|"]
+    return lines + [f"| {', '.join(names)} | {_cell(statement)} | {_cell(reason)} |"
+                    for (statement, reason), names in rows.items()]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def markdown() -> str:
+    """The whole file."""
+    lines = [HEADING]
+    for title, words, laws in PARTS:
+        lines += [f"## {title}", "", words, "", *table(laws), ""]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")

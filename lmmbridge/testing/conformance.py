@@ -1,0 +1,142 @@
+"""Hold an implementation of the linear mixed model to the laws: this project's, or your own.
+
+An implementation of the mixed model is an `lmmbridge.engines.Engine` (two methods: the answers at fixed hsq, and at
+its own optimum) together with a `Convention` that says what its numbers mean: which constants its log likelihoods leave out,
+what its σ² divides by, whether it doubles K. In a test module of your project:
+
+    from lmmbridge.testing.conformance import law_test
+    from lmmbridge.testing.laws import Translated
+    from lmmbridge.testing.lmm_laws import LMM_LAWS
+
+    for law in LMM_LAWS:
+        globals()[f"test_{law.name}"] = law_test(law, Translated(MyEngine(), MY_CONVENTION))
+
+An engine in full, of an implementation that reports every constant, Q/(n−p) under REML and Q/n under ML, and takes K
+as given:
+
+    class MyEngine(Engine):
+        name = "mine"
+        computes = ("loglik",)                  # σ² and β at fixed hsq are not given: laws on them are not applied
+        takes_weights = False
+
+        def availability(self):
+            return Availability(mine.__version__)
+
+        def at_hsq(self, data, hsq, reml):      # hsq, loglik: (values, phenotypes)
+            return Evaluation(np.array([[mine.loglik(data.Y[:, j], data.X, data.K, h, reml) for j, h in enumerate(row)]
+                                        for row in hsq]))
+
+        def optimum(self, data, reml):
+            fits = [mine.fit(y, data.X, data.K, reml) for y in data.Y.T]
+            return Optimum(hsq=np.array([fit.h for fit in fits]), loglik=np.array([fit.loglik for fit in fits]),
+                           sigmasq=np.array([fit.sigmasq for fit in fits]))
+
+    MY_CONVENTION = LEDGER["python"]            # or dataclasses.replace(LEDGER["python"], kinship_multiple=2.0), …
+
+`find_breach` looks for a breach outside pytest and returns the smallest it finds.
+"""
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+from typing import Any
+from unittest import SkipTest
+
+from hypothesis import HealthCheck, find, given, settings
+from hypothesis.errors import NoSuchExample
+
+from lmmbridge.testing.conditioning import tolerance
+from lmmbridge.testing.laws import Breach, CannotTell, Law, NotApplicable
+
+#: Cases before the part that could not tell says anything.
+ENOUGH = 20
+
+
+def outcome(law: Law, implementation: Any, case: Any) -> tuple[str, Breach | str]:
+    """("held", ""), ("breach", the breach), or ("not applicable" or "cannot tell", why)."""
+    try:
+        breach = law.breach(implementation, case)
+    except NotApplicable as why:
+        return "not applicable", str(why)
+    except CannotTell as why:
+        return "cannot tell", str(why)
+    return ("held", "") if breach is None else ("breach", breach)
+
+
+def find_breach(law: Law, implementation: Any, max_examples: int = 200, seed: int = 0) -> Breach | None:
+    """Look for a case in which the implementation breaks the law, and shrink it.
+
+    Parameters
+    ----------
+    law : Law
+    implementation : Translated for LMM_LAWS; an object with the functions of `lmmbridge.qtl2` for SCAN_LAWS
+    max_examples : int, default 200
+    seed : int, default 0
+        The same seed finds the same breach.
+
+    Returns
+    -------
+    Breach, or None where none was found
+    """
+    quiet = settings(max_examples=max_examples, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    try:
+        case = find(law.cases, lambda drawn: outcome(law, implementation, drawn)[0] == "breach", settings=quiet,
+                    random=Random(seed))
+    except NoSuchExample:
+        return None
+    return law.breach(implementation, case)
+
+
+def law_test(law: Law, implementation: Any, known: Callable[[Breach], str | None] = lambda breach: None,
+             tally: Counter | None = None, max_examples: int | None = None) -> Callable[[], None]:
+    """A test for pytest or unittest that holds the implementation to the law.
+
+    Parameters
+    ----------
+    law : Law
+    implementation
+        As for `find_breach`.
+    known : function of Breach, optional
+        The name of the known divergence that a breach comes from, or None. Such breaches are counted.
+    tally : collections.Counter, optional
+        Counts the outcomes: "held", "cannot tell", "not applicable", and "known: …".
+    max_examples : int, optional
+        Default: that of the current hypothesis profile, from which all other settings come.
+
+    Returns
+    -------
+    function without arguments
+        It fails with the smallest breach found; fails where more cases than `untold` (tolerances.yaml) could not tell;
+        is skipped, with the reason, where the law could be applied to no case that can tell.
+    """
+    @settings(max_examples=settings.default.max_examples if max_examples is None else max_examples)
+    @given(case=law.cases)
+    def hold(case):
+        what, found = outcome(law, implementation, case)
+        if what == "breach":
+            name = known(found)
+            if name is None:
+                raise AssertionError(str(found))
+            what = f"known: {name}"
+        counts[what] += 1
+        if what == "not applicable":
+            reasons[found] += 1
+
+    def test():
+        counts.clear()
+        reasons.clear()
+        hold()
+        if tally is not None:
+            tally.update(counts)
+        told = sum(counts.values()) - counts["not applicable"] - counts["cannot tell"]
+        if told == 0 and counts["not applicable"] > 0:
+            raise SkipTest(f"law '{law.name}' on {implementation.name}: {'; '.join(reasons)}")
+        untold = counts["cannot tell"] / max(told + counts["cannot tell"], ENOUGH)
+        assert untold <= tolerance("untold"), f"law '{law.name}': {untold:.0%} of the cases could not tell"
+
+    counts: Counter = Counter()
+    reasons: Counter = Counter()
+    test.__name__ = test.__qualname__ = f"test_{law.name.replace('-', '_')}"
+    test.__doc__ = f"{law.statement}. {law.reason}"
+    return test
