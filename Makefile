@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 R_REFERENCE := $(shell find r_reference -type f)
 
-.PHONY: setup report test deep bench
+.PHONY: setup report test deep bench mutants
 
 # Asked for by name, set-up also tries again what could not be installed before.
 setup:

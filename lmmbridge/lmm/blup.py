@@ -59,7 +59,7 @@ def blup(y: np.ndarray, X: np.ndarray, Z: np.ndarray, reml: bool = True) -> Blup
     values[:len(s)] = s**2
     eigen = Eigen(values[::-1], P[:, ::-1])
     eigen.values[eigen.values <= eigen.zero] = 0.0
-    rotated = rotate(eigen, y[:, None], X)[0]
+    rotated, = rotate(eigen, y[:, None], X)
     maximum = estimate_hsq(rotated, reml)
     if maximum.unbounded:
         u, beta = np.full(k, np.nan), np.full(X.shape[1], np.nan)

@@ -111,5 +111,4 @@ def leading_columns(X: np.ndarray, rank: int) -> np.ndarray:
         chosen.append(column)
         direction = outside[:, column] / lengths[column]
         outside -= np.outer(direction, direction @ outside)
-        outside -= np.outer(direction, direction @ outside)     # once more: what is left may be small
     return np.array(sorted(chosen))

@@ -89,7 +89,7 @@ def estimate_hsq(rotated: Rotated, reml: bool = True) -> Maximum:
     if np.ptp(values) <= resolution and not without_bound:
         return Maximum(0.0, float(values[0]), None, True, True, False, None)
 
-    padded = np.concatenate([[np.min(values) - 1.0], values, [np.min(values) - 1.0]])
+    padded = np.concatenate([[-np.inf], values, [-np.inf]])     # so that both ends may be peaks
     peaks = signal.find_peaks(padded, prominence=resolution)[0] - 1
     maxima = []
     for peak in peaks:

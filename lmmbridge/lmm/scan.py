@@ -43,7 +43,6 @@ def residual_sums_of_squares(root: np.ndarray, basis: np.ndarray, residuals: np.
     lengths = np.linalg.norm(G, axis=1)
     scaled = G / np.where(lengths > 0.0, lengths, 1.0)[:, None, :]
     outside = scaled - basis @ (basis.T @ scaled)
-    outside -= basis @ (basis.T @ outside)      # once more: what is left may be small
     well = np.zeros(b, dtype=bool)
     if k < n:
         Q, R = np.linalg.qr(outside)

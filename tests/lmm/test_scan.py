@@ -7,9 +7,14 @@ from hypothesis import strategies as st
 from lmm_problems import problems, simulated
 
 from lmmbridge import lmm
-from lmmbridge.lmm.scan import NEGLIGIBLE, residual_sums_of_squares
+from lmmbridge.lmm import scan as scanning
+from lmmbridge.lmm.scan import residual_sums_of_squares
 
 DIGITS = 60
+# The rules, written out: were they imported, a change would not be seen.
+NEGLIGIBLE = 1e-12          # of the largest pivot, R/qtl2's
+WELL_CONDITIONED = 1e-5     # of a column, its own part
+WELL_SCALED = 1e-8          # of the longest column, the own part of any
 EPSILON = np.finfo(float).eps
 
 
@@ -127,7 +132,7 @@ def test_tiny_columns_count(tolerance):
     np.testing.assert_allclose(rss, exact_rss(problem, columns), rtol=tolerance("scan_rss"))
 
 
-@pytest.mark.parametrize("factor, counts", [(10.0, True), (0.1, False)])
+@pytest.mark.parametrize("factor, counts", [(1.5, True), (0.75, False)])
 def test_pivots_are_compared_with_the_largest(factor, counts, tolerance):
     """R/qtl2's rule: what is left of a column must exceed 1e-12 of the largest; alone it is the largest."""
     problem = simulated(n=20, p=2).but(hsq=0.0)     # V = I: lengths are those of the columns
@@ -135,8 +140,8 @@ def test_pivots_are_compared_with_the_largest(factor, counts, tolerance):
     basis = np.linalg.qr(np.column_stack([problem.X, rng.normal(size=(20, 2))]))[0]
     large, small = 3.0 * basis[:, 2], 3.0 * NEGLIGIBLE * factor * basis[:, 3]
     kept = exact_rss(problem, np.column_stack([large, small] if counts else [large]))
-    for columns in ([large, small], [small, large]):
-        (rss,), rank, _ = scan(problem, np.column_stack(columns)[None])
+    for columns, longest in (([large, small], None), ([small, large], None), ([large, small], 1e-6)):
+        (rss,), rank, _ = scan(problem, np.column_stack(columns)[None], longest)
         assert rank == 1 + counts
         np.testing.assert_allclose(rss, kept, rtol=tolerance("scan_rss"))
     (rss,), rank, _ = scan(problem, small[None, :, None])
@@ -170,6 +175,90 @@ def test_any_number_of_columns(k, tolerance):
         assert np.array_equal(rss, [null] * 2)
     if k >= 28:
         assert np.all(rss <= tolerance("scan_rss") * null)
+
+
+@pytest.mark.parametrize("own, length, longest, pivoting", [
+    (1.5 * WELL_CONDITIONED, 1.0, None, False), (0.75 * WELL_CONDITIONED, 1.0, None, True),
+    (1.0, 1.5 * WELL_SCALED, None, False), (1.0, 0.75 * WELL_SCALED, None, True),
+    (1e-3, 1.5e3 * WELL_SCALED, None, False), (1e-3, 0.75e3 * WELL_SCALED, None, True),
+    (1e-3, 1.0, 1.5e-3 / WELL_SCALED, True), (1e-3, 1.0, 0.75e-3 / WELL_SCALED, False), (1e-3, 1.0, 0.1, False),
+    (1.0, 0.0, None, True),
+])
+@pytest.mark.parametrize("scale", [1.0, -1.0])
+@pytest.mark.parametrize("beside", ["a genotype", "a covariate"])
+def test_pivoting_where_a_column_has_little_of_its_own(own, length, longest, pivoting, scale, beside, monkeypatch):
+    """`own`: the part of a column outside the others, `length`: of the column. Only that position goes to pivoting."""
+    pivoted = watched(monkeypatch)
+    problem = simulated(n=20, p=2).but(hsq=0.0)
+    basis = np.linalg.qr(np.column_stack([problem.X, np.random.default_rng(15).normal(size=(20, 4))]))[0]
+    other = basis[:, 2] if beside == "a genotype" else basis[:, 0]
+    column = length * (np.sqrt(1.0 - own**2) * other + own * basis[:, 3])
+    G = np.array([basis[:, 4:], scale * np.column_stack([basis[:, 2], column]), 0.9 * basis[:, [5, 4]]])
+    _, rank, _ = scan(problem, G, longest)
+    assert len(pivoted) == pivoting
+    assert list(rank) == [2, 2 if length else 1, 2]
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+def test_positions_are_judged_by_themselves(scale, monkeypatch):
+    """Long columns at one position make nothing small at another."""
+    pivoted = watched(monkeypatch)
+    G = np.random.default_rng(18).normal(size=(3, 20, 2))
+    G[1] *= scale
+    _, rank, _ = scan(simulated(n=20, p=2), G)
+    assert list(rank) == [2, 2, 2]
+    assert not pivoted
+
+
+def watched(monkeypatch):
+    """A list that grows with each position that goes to the decomposition with pivoting."""
+    pivoted, basis = [], scanning._basis
+    monkeypatch.setattr(scanning, "_basis", lambda *arguments: pivoted.append(arguments) or basis(*arguments))
+    return pivoted
+
+
+@pytest.mark.parametrize("factor, counts", [(1.5, True), (1.0, False), (0.75, False)])
+def test_rounding_of_the_rotation_does_not_count(factor, counts, tolerance):
+    """What is left of a column of length 1 must exceed n·ε·√cond(V), beside covariates and beside other genotypes."""
+    n = 16
+    e, root = np.eye(n), np.full(n, 0.25)
+    root[:2] = 32.0, 1.0 / 32.0
+    noise = n * EPSILON * 1024.0            # a power of 2, as all these numbers: nothing is rounded
+    residuals = np.arange(1.0, n + 1.0)[:, None]
+    residuals[0] = 0.0
+    left = np.sum(residuals**2)
+    near_covariate = e[0] + factor * noise * e[3]
+    near_genotype = 0.5 * (e[2] + factor * noise * e[3])
+    for columns, rank_before in (([near_covariate], 0), ([e[2], near_genotype], 1), ([e[4], near_covariate], 1)):
+        G = np.column_stack(columns) * root[:, None]
+        (rss,), rank = residual_sums_of_squares(root, e[:, :1], residuals, G[None])
+        assert rank == rank_before + counts
+        used = residuals[3, 0] ** 2 * counts + (np.sum((columns[0] @ residuals) ** 2) if rank_before else 0.0)
+        np.testing.assert_allclose(rss, left - used, rtol=tolerance("scan_rss"))
+
+
+@pytest.mark.parametrize("k", [3, 4, 6])
+def test_more_columns_than_individuals_and_no_covariates(k, tolerance):
+    G = np.random.default_rng(17).uniform(size=(2, 4, k))
+    rss, rank = residual_sums_of_squares(np.ones(4), np.empty((4, 0)), np.arange(1.0, 5.0)[:, None], G)
+    assert list(rank) == [min(k, 4)] * 2
+    assert np.all((rss <= tolerance("scan_rss") * 30.0) == (k >= 4))        # 1 + 4 + 9 + 16
+
+
+def test_a_pivot_at_the_limit_does_not_count():
+    e = np.eye(8)
+    _, rank = residual_sums_of_squares(np.ones(8), e[:, :1], np.ones((8, 1)),
+                                       np.array([np.column_stack([e[1], size * e[2]]) for size in (1e-12, 1.001e-12)]))
+    assert list(rank) == [1, 2]
+
+
+def test_no_columns_and_several_phenotypes():
+    problem = simulated(n=20, p=2)
+    fit = lmm.least_squares(problem.rotated(), 0.5)
+    residuals = np.random.default_rng(16).normal(size=(20, 3))
+    rss, rank = residual_sums_of_squares(np.sqrt(fit.d), fit.basis, residuals, np.empty((4, 20, 0)))
+    assert np.array_equal(rss, [np.sum(residuals**2, axis=0)] * 4)
+    assert np.array_equal(rank, [0] * 4) and rank.dtype == int
 
 
 def test_phenotypes_do_not_mix():
