@@ -1,8 +1,8 @@
-"""The arbiter: ML*, REML*, σ², β and ĥ of small problems to 50 digits, with V = hK + (1−h)W⁻¹ and its inverse written out.
+"""The arbiter: ML*, REML*, σ², β and ĥ of small problems to 50 digits; V = hK + (1−h)W⁻¹ and its inverse written out.
 
-Where engines differ by more than double precision should allow, it says who is right: nothing is rounded to doubles before
-the end, and no line is shared with `lmmbridge.lmm` or the engine `dense`. The numbers of a problem are taken exactly as the
-doubles they are.
+Where engines differ by more than double precision should allow, it says who is right: nothing is rounded to doubles
+before the end, and no line is shared with `lmmbridge.lmm` or the engine `dense`. The numbers of a problem are taken
+exactly as the doubles they are.
 
     β̂      = (X'V⁻¹X)⁻¹X'V⁻¹y          Q = (y − Xβ̂)'V⁻¹(y − Xβ̂)
     ML*    = −½[ n (log 2π + log(Q/n) + 1) + log|V| ]
@@ -26,15 +26,15 @@ from lmmbridge.inputs import Data
 
 #: Problems of at most so many individuals are arbitrated; one h then takes 0.03 s (with gmpy2; some 0.15 s without).
 LARGEST = 40
-#: Digits promised, and digits computed with: the conditions of V, X and y that double precision lets pass cost up to 60.
+#: Digits promised, and digits computed with: conditions of V, X and y that double precision lets pass cost up to 60.
 DIGITS, WORKING = 50, 120
 #: V is singular where a pivot is below this part of its diagonal element.
 SINGULAR = 1e-50
 #: Where K is singular to rounding the range of h ends where the smallest eigenvalue of W½VW½ is this, and so many times
 #: the rounding of K.
 SMALLEST_D, CLEAR = 1e-8, 10.0
-#: Steps of log h/(1−h) in the table of the likelihood (an eigenvalue of V turns from 1 − h to hλ within some four of them),
-#: and how far the table goes beyond −log of K's eigenvalues.
+#: Steps of log h/(1−h) in the table of the likelihood (an eigenvalue of V turns from 1 − h to hλ within some four of
+#: them), and how far the table goes beyond −log of K's eigenvalues.
 STEP, MARGIN = 1.0, 8.0
 #: So many V are kept (a quarter of a megabyte each, for 40 individuals).
 RECENT = 100
@@ -134,9 +134,10 @@ class Arbiter:
     def end(self) -> float:
         """The upper end of the range of h.
 
-        1 where K is positive definite by more than rounding: where its smallest eigenvalue (with weights, that of W½KW½)
-        exceeds n·ε times the largest. Otherwise the doubles of K do not tell whether it is singular, and the range ends
-        where the smallest eigenvalue of W½VW½ is `SMALLEST_D`, or earlier where that is not `CLEAR` times the rounding of K.
+        1 where K is positive definite by more than rounding: where its smallest eigenvalue (with weights, that of
+        W½KW½) exceeds n·ε times the largest. Otherwise the doubles of K do not tell whether it is singular, and the
+        range ends where the smallest eigenvalue of W½VW½ is `SMALLEST_D`, or earlier where that is not `CLEAR` times
+        the rounding of K.
         """
         if self._eigenvalues[0] > self._rounding:
             return 1.0
@@ -166,8 +167,8 @@ class Arbiter:
 
         Notes
         -----
-        As h → 1 with K singular, the log likelihood goes like c log(1−h), c a multiple of ½. It is taken to be unbounded
-        where, at the last h at which K's rounding does not matter yet, it rises faster than it would with c = −¼.
+        As h → 1 with K singular, the log likelihood goes like c log(1−h), c a multiple of ½. It is taken to be
+        unbounded where, at the last h at which K's rounding does not matter yet, it rises faster than with c = −¼.
         """
         if (reml, column) not in self._summits:
             self._summits[reml, column] = self._find_summit(reml, column)
@@ -212,15 +213,15 @@ class Arbiter:
 
     @property
     def _edge(self) -> Number:
-        """The h at which the smallest eigenvalue of W½VW½ is `CLEAR` times the rounding of hK: no double if K is small."""
+        """The h at which the smallest eigenvalue of W½VW½ is `CLEAR` times the rounding of hK."""
         return 1 / (mp.one + CLEAR * self._rounding - self._negative)
 
     @cached_property
     def _table(self) -> list[_Covariance]:
         """V at 0, in steps of log h/(1−h) past −log of every eigenvalue of K, and at `end`.
 
-        Further out V is W⁻¹, or K, up to a factor and a few parts in 10 000, and the likelihood hardly moves; where K is
-        singular, though, it goes on to move as h → 1, and the steps go on to `end`.
+        Further out V is W⁻¹, or K, up to a factor and a few parts in 10 000, and the likelihood hardly moves; where K
+        is singular, though, it goes on to move as h → 1, and the steps go on to `end`.
         """
         seen = self._eigenvalues[self._eigenvalues > self._rounding]
         last = -np.log(seen[0]) + MARGIN if self.end == 1.0 else np.log(self.end / (1.0 - self.end))

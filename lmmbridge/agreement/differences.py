@@ -35,7 +35,7 @@ def _differences(one: Evaluation, other: Evaluation, data: Data) -> dict[str, np
 
 
 def relative_error(value: float, right: float) -> float:
-    """|value − right| / |right|, or |value| where right is 0: what the log relative error of statistics is the −log10 of."""
+    """|value − right| / |right|, or |value| where right is 0: −log10 of it is known as the log relative error."""
     return abs(value - right) / abs(right) if right != 0.0 else abs(value)
 
 

@@ -21,7 +21,7 @@ from lmmbridge.engines import EngineFailure, Evaluation, Optimum
 from lmmbridge.engines.dense import gls
 from lmmbridge.inputs import Data
 
-#: Points of the grid (the nearest to these h), and number of phenotypes, where every engine is held against the arbiter.
+#: Every engine is held against the arbiter at the points of the grid nearest to these h, for so many phenotypes.
 ARBITRATED, MOST_PHENOTYPES = (0.0, 0.25, 0.5, 0.75, 0.95), 4
 
 
@@ -251,8 +251,9 @@ class Judge:
             self.worst[name] = np.maximum(self.worst[name], ranks)
 
     def _optima(self, a: str, b: str, j: int, row: int) -> Held:
-        """Of two engines, those whose ĥ loses likelihood against the best: the arbiter's, or the best of all engines'."""
-        hsq = {name: float(answer.optimum.hsq[j]) for name, answer in self.answers.items() if self.points.usable[name][j]}
+        """Of two engines, those whose ĥ loses likelihood against the best: the arbiter's, or the best engine's."""
+        hsq = {name: float(answer.optimum.hsq[j]) for name, answer in self.answers.items()
+               if self.points.usable[name][j]}
         height = {name: self.truth.loglik(h, j, self.reml) for name, h in hsq.items()}
         best = None if self.truth.arbiter is None else self.truth.arbiter.summit(self.reml, j).best
         if best is not None:

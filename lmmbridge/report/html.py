@@ -21,8 +21,8 @@ WRONG = {"unexplained": "unexplained", "engine failed": "without an answer becau
 SCALES = {"loglik": "|a − b| / (1 + |b|)", "sigmasq": "|a − b| / |b|",
           "beta": "‖a − b‖ / max(‖a‖, ‖b‖) for columns of X scaled to length 1, with a floor for coefficients near "
                   "zero",
-          "optimum": "log likelihood (dense; for small problems the arbiter's) lost by one ĥ against the other, in natural "
-                     "logarithms",
+          "optimum": "log likelihood (dense; for small problems the arbiter's) lost by one ĥ against the other, in "
+                     "natural logarithms",
           "LOD": "|a − b|, the largest of all positions",
           "peaks, intervals": "number of phenotypes for which the two do not give the same chromosomes and positions"}
 #: How tables call a quantity.
@@ -54,8 +54,8 @@ def render(results: dict[str, Any]) -> str:
         results=results, headline=headline(results), MEANING=MEANING, FAILING=FAILING, MOST_ROWS=MOST_ROWS,
         MOST_EXAMPLES=MOST_EXAMPLES, SCALES=SCALES, families=summary.by_family(results),
         found=summary.disagreements(results), quantities=quantities, matrix=rows,
-        square=_square(results, quantities, rows), right=summary.who_is_right(results), SYMBOLS=SYMBOLS, LARGEST=LARGEST,
-        DIGITS=DIGITS, divergences=summary.divergences(results),
+        square=_square(results, quantities, rows), right=summary.who_is_right(results), SYMBOLS=SYMBOLS,
+        LARGEST=LARGEST, DIGITS=DIGITS, divergences=summary.divergences(results),
         not_comparable=summary.not_comparable(results), remarks=summary.remarks(results), by_engine=by_engine,
         by_case=by_case, sources=summary.sources(results),
         notes=dict.fromkeys(note for case in results["cases"] for note in case["notes"]),

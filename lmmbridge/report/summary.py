@@ -112,7 +112,8 @@ def who_is_right(results: dict[str, Any]) -> dict[str, Any] | None:
                 digits.setdefault(engine, {}).setdefault(quantity, []).extend(values)
     if not any(digits.values()):
         return None
-    quantities = [name for name in ("loglik", "sigmasq", "beta", "hsq") if any(name in found for found in digits.values())]
+    quantities = [name for name in ("loglik", "sigmasq", "beta", "hsq")
+                  if any(name in found for found in digits.values())]
     return {"cases": len(arbitrated), "quantities": quantities,
             "engines": {engine: {name: (min(values), statistics.median(values)) for name, values in found.items()}
                         for engine, found in digits.items()}}

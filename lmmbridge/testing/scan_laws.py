@@ -22,7 +22,7 @@ from lmmbridge.testing.scan_comparing import breach_between
 from lmmbridge.testing.strategies import scan_problems
 
 #: Individuals of a case, at the least (so that predictors have a variance to be estimated) and at the most.
-FEWEST, MOST = 8, 24
+FEWEST, MOST = 8, 16
 #: hsq that are given to functions that take it.
 GIVEN = st.sampled_from([None, 0.5, 0.0, 0.2, 0.9])
 

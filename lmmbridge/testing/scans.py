@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -97,7 +98,7 @@ def scan_problems(draw, *, min_n: int = 4, max_n: int = 60, kinship: str | None 
     hsq = draw(hsqs(), label="hsq")
 
     C = _covariates(probs, source, covariates, with_int, ~absent)
-    Y = _phenotypes(probs, source, C, with_int, ~absent, K, hsq, w)
+    Y, hsq = _phenotypes(probs, source, C, with_int, ~absent, K, hsq, w)
     frame = pd.DataFrame(C, ids, [f"c{j + 1}" for j in range(covariates)])
     sex = None
     if chosen(None, with_x, "Xcovar"):
@@ -159,17 +160,20 @@ def _covariates(probs: Genoprobs, source: Numbers, number: int, interaction: boo
 
 
 def _phenotypes(probs: Genoprobs, source: Numbers, C: np.ndarray, interaction: bool, observed: np.ndarray,
-                K: pd.DataFrame | dict[str, pd.DataFrame] | None, hsq: float, w: np.ndarray | None) -> np.ndarray:
-    """Phenotypes of the model with a QTL (n, m), with as many decimals as it takes that no position fits them exactly."""
+                K: pd.DataFrame | dict[str, pd.DataFrame] | None, hsq: float, w: np.ndarray | None) -> tuple[np.ndarray, float]:
+    """Phenotypes of the model with a QTL (n, m), with as many decimals as it takes that no position fits them exactly.
+
+    And their hsq: where K is of low rank and hsq 1, designs may fit all that can come; hsq is then ½.
+    """
     n, m = observed.shape
     first = next(iter(K.values())) if isinstance(K, dict) else K
     X = np.column_stack([np.ones(n), next(iter(probs.values())).values[:, -1, -1], C])
-    for attempt in source.attempts():
-        Y = simulated(np.eye(n) if first is None else first.to_numpy(), X, hsq, w, attempt, m, np.ones((n, 1)))
+    for h, attempt in product((hsq, 0.5), source.attempts()):
+        Y = simulated(np.eye(n) if first is None else first.to_numpy(), X, h, w, attempt, m, np.ones((n, 1)))
         if all(_leaves_something(Y[seen][:, np.all(observed == seen[:, None], axis=0)], X)
                for seen in _patterns(observed) for X in _designs(probs, C, interaction, seen)):
             break
-    return Y
+    return Y, h
 
 
 def _leaves_something(Y: np.ndarray, X: np.ndarray) -> bool:

@@ -1,4 +1,4 @@
-"""The arbiter against exact rational arithmetic, closed forms and the dense engine; and what the verdicts make of it."""
+"""The arbiter against exact rational arithmetic, closed forms and the dense engine; and what verdicts make of it."""
 import dataclasses
 import io
 from fractions import Fraction
@@ -34,8 +34,8 @@ def made(K, y, X=None, weights=None) -> Data:
     K, y = np.array(K, dtype=float), np.array(y, dtype=float)
     n = len(y)
     X = np.ones((n, 1)) if X is None else np.array(X, dtype=float)
-    return Data(tuple(f"i{i}" for i in range(n)), ("y",), (0,), tuple(f"x{j}" for j in range(X.shape[1])), y[:, None], X,
-                K, None if weights is None else np.array(weights, dtype=float), ())
+    return Data(tuple(f"i{i}" for i in range(n)), ("y",), (0,), tuple(f"x{j}" for j in range(X.shape[1])), y[:, None],
+                X, K, None if weights is None else np.array(weights, dtype=float), ())
 
 
 def random_problem(seed, n, p=2, weighted=False, decades=1.0, columns=0.0) -> Data:
@@ -47,7 +47,7 @@ def random_problem(seed, n, p=2, weighted=False, decades=1.0, columns=0.0) -> Da
     return made((K + K.T) / 2.0, rng.normal(size=n) + 2.0, X, rng.uniform(0.2, 5.0, size=n) if weighted else None)
 
 
-# --- exact arithmetic ---------------------------------------------------------------------------------------------------
+# --- exact arithmetic -------------------------------------------------------------------------------------------------
 
 def rational(A):
     """The same doubles as fractions."""
@@ -118,7 +118,7 @@ def assert_exact(data, h, reml, tolerance):
 
 
 def test_three_individuals_by_hand(tolerance):
-    """V = [[1, 1/8, 0], [1/8, 1, 0], [0, 0, 1]] at h = 1/4, |V| = 63/64; b = 1/(16/9 + 1) · (8/9 (1 + 2) + 4) = 12/5."""
+    """V = [[1, 1/8, 0], [1/8, 1, 0], [0, 0, 1]] at h = 1/4, |V| = 63/64; b = 1/(16/9 + 1) · (8/9 · 3 + 4) = 12/5."""
     data = made([[1, 0.5, 0], [0.5, 1, 0], [0, 0, 1]], [1, 2, 4])
     ruling = Arbiter(data).at(0.25, reml=False)
     # V⁻¹ of the pair is 64/63 [[1, −1/8], [−1/8, 1]]; the residuals −7/5, −2/5, 8/5.
@@ -147,7 +147,8 @@ def test_uncorrelated_individuals_are_weighted_least_squares(h, reml, tolerance)
     logdet = sum(log(one) for one in d) + (log(total) - log(Fraction(5)) if reml else 0)
     assert relative(ruling.beta[0], mean) <= tolerance("arbiter")
     assert relative(ruling.sigmasq, Q / df) <= tolerance("arbiter")
-    assert relative(ruling.loglik, -(df * (exact.log(2 * exact.pi) + log(Q / df) + 1) + logdet) / 2) <= tolerance("arbiter")
+    loglik = -(df * (exact.log(2 * exact.pi) + log(Q / df) + 1) + logdet) / 2
+    assert relative(ruling.loglik, loglik) <= tolerance("arbiter")
 
 
 @CRITERIA
@@ -186,7 +187,7 @@ def test_what_others_set_for_mpmath_changes_nothing():
     assert mpmath.mp.dps == 15
 
 
-# --- double precision ---------------------------------------------------------------------------------------------------
+# --- double precision -------------------------------------------------------------------------------------------------
 
 @CRITERIA
 @pytest.mark.parametrize("weighted", [False, True])
@@ -201,13 +202,13 @@ def test_dense_is_right_to_double_precision(n, decades, weighted, reml):
             assert difference[0, 0] <= agreement(quantity, n, np.array([condition]))[0], (quantity, h)
 
 
-# --- the maximum --------------------------------------------------------------------------------------------------------
+# --- the maximum ------------------------------------------------------------------------------------------------------
 
 def sib_pairs(signs):
     """Pairs with means and differences that give each criterion an exact ĥ.
 
-    K's eigenvalues are 3/2 (sums of pairs) and 1/2 (differences). The mean squares S between (of m − 1, or m for ML) and D
-    within estimate the variances 1 + h/2 and 1 − h/2 up to σ², so that ĥ = 2(S − D)/(S + D), or the boundary.
+    K's eigenvalues are 3/2 (sums of pairs) and 1/2 (differences). The mean squares S between (of m − 1, or m for ML)
+    and D within estimate the variances 1 + h/2 and 1 − h/2 up to σ², so that ĥ = 2(S − D)/(S + D), or the boundary.
     """
     m = len(signs)
     return made(np.kron(np.eye(m), [[1.0, 0.5], [0.5, 1.0]]), np.ravel(signs))
@@ -341,7 +342,7 @@ def test_large_problems_are_refused():
         Arbiter(made(np.eye(n), np.arange(n)))
 
 
-# --- LOD scores ---------------------------------------------------------------------------------------------------------
+# --- LOD scores -------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("h", [None, 0.6])
@@ -358,10 +359,11 @@ def test_lod_is_that_of_exact_arithmetic(h, weighted, tolerance):
     assert relative(arbiter.lod(y, K, data.weights, h or 0.0, null, noisy), right) <= tolerance("arbiter")
 
 
-# --- verdicts and reports -----------------------------------------------------------------------------------------------
+# --- verdicts and reports ---------------------------------------------------------------------------------------------
 
 def run(out, engines, *names):
-    problems = [Problem(f"simulated/{name}", source, data) for name, source, data in simulation.problems() if name in names]
+    problems = [Problem(f"simulated/{name}", source, data) for name, source, data in simulation.problems()
+                if name in names]
     return Run(out, availability(engines), problems, {}, "test").execute()
 
 
@@ -485,7 +487,8 @@ def test_the_arbiter_judges_small_scans(culprit, live):
     engines = {name: live(name) for name in ("python", "qtl2")}
     data = next(data for name, _, data in simulation.problems() if name == "h0.3-n30-p3")
     scan = small_scan(dataclasses.replace(data, K=2.0 * data.K))
-    case = compare_scans(Problem("made/small", "made", scan), True, engines | {culprit: Faulty(engines[culprit], change)})
+    engines |= {culprit: Faulty(engines[culprit], change)}
+    case = compare_scans(Problem("made/small", "made", scan), True, engines)
     given = next(one for one in case["comparisons"] if one["quantity"] == "LOD at given hsq")
     assert given["reasons"]["unexplained"] == {f"off the arbiter's value: {culprit}": 1}
     other, = {"python", "qtl2"} - {culprit}

@@ -10,8 +10,8 @@ from lmmbridge import lmm
 DIGITS = 40
 KINSHIP = np.array([[4, 1, 0, 2, 0, 1], [1, 3, 1, 0, 0, 0], [0, 1, 5, 1, 2, 0], [2, 0, 1, 2, 0, 0], [0, 0, 2, 0, 6, 1],
                     [1, 0, 0, 0, 1, 1]])
-PROBLEM = Problem(np.array([3.0, -1.0, 4.0, 1.0, -5.0, 9.0]), np.array([[1, 0], [1, 2], [1, -3], [1, 1], [1, 0], [1, 5]]),
-                  KINSHIP)
+PROBLEM = Problem(np.array([3.0, -1.0, 4.0, 1.0, -5.0, 9.0]),
+                  np.array([[1, 0], [1, 2], [1, -3], [1, 1], [1, 0], [1, 5]]), KINSHIP)
 PROBLEMS = pytest.mark.parametrize("problem", [
     pytest.param(PROBLEM, id="plain"),
     pytest.param(PROBLEM.but(weights=np.array([2.0, 1.0, 0.5, 3.0, 4.0, 0.25])), id="weights"),

@@ -1,4 +1,4 @@
-"""Effects position by position against normal equations and exact pivots; which columns count, and which are left out."""
+"""Effects position by position against normal equations; which columns count, and which are left out."""
 import numpy as np
 import pytest
 

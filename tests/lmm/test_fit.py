@@ -80,8 +80,8 @@ def test_an_unbounded_likelihood_gives_no_number():
     pytest.param(but(second=(0.9, -50.5)), ["second local maximum at hsq = 0.9, lower by 0.5", "no standard error"],
                  id="second, high"),
     pytest.param(but(unbounded=True, converged=False, second=(0.7, -52.0)),
-                 ["REML likelihood grows without bound|check the model; the highest maximum before that is at hsq = 0.7",
-                  "no standard error"], id="unbounded, with a maximum"),
+                 ["REML likelihood grows without bound|check the model; the highest maximum before that is at "
+                  "hsq = 0.7", "no standard error"], id="unbounded, with a maximum"),
     pytest.param(but(unbounded=True, converged=False), ["grows without bound|check the model", "no standard error"],
                  id="unbounded"),
 ])

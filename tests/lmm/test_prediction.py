@@ -1,4 +1,4 @@
-"""BLUPs against Henderson's mixed-model equations, dense: no rotation, no V, no line shared with `lmmbridge.lmm.blup`."""
+"""BLUPs against Henderson's mixed-model equations, dense: no rotation, no V, no line shared with lmmbridge.lmm."""
 import numpy as np
 import pytest
 

@@ -90,7 +90,8 @@ def test_the_highest_of_three_and_the_next(search, heights, tolerance):
     first, second, _ = sorted(places, key=lambda place: -place[1])
     assert (special.logit(found.hsq), found.loglik) == pytest.approx(first, abs=tolerance("root_of_the_score"))
     assert len(found.second) == 2
-    assert (special.logit(found.second[0]), found.second[1]) == pytest.approx(second, abs=tolerance("root_of_the_score"))
+    assert (special.logit(found.second[0]), found.second[1]) == pytest.approx(
+        second, abs=tolerance("root_of_the_score"))
     assert found.converged
 
 

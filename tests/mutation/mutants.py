@@ -259,9 +259,9 @@ def _return(node: ast.Return, _) -> Iterator[ast.AST]:
 
 
 def _no_statement(node: ast.stmt, _) -> Iterator[ast.AST]:
-    """Left out. A name that is given its first value is not: every test would stop there."""
-    first_value = isinstance(node, ast.Assign) and all(isinstance(target, (ast.Name, ast.Tuple)) for target in node.targets)
-    if not first_value:
+    """Left out; not where a name gets a value, as every test would stop at the next use."""
+    named = isinstance(node, ast.Assign) and all(isinstance(target, (ast.Name, ast.Tuple)) for target in node.targets)
+    if not named:
         yield ast.Pass()
 
 

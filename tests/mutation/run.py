@@ -1,8 +1,9 @@
 """Runs the tests of the numerical core on every mutant of it: `python tests/mutation/run.py [MODULE …]`.
 
-Each mutant stands in a copy of the package in a temporary directory and gets a Python process of its own. Results are
-written to build/mutation/results.jsonl at once, and a run that was cut goes on: a mutant that was killed stays killed,
-one that survived is tried again when the tests have changed. Ends with status 1 if a survivor is not in survivors.yaml.
+Each mutant stands in a copy of the package in a temporary directory and gets a process of its own. Results are written
+to build/mutation/results.jsonl at once, and a run that was cut goes on: a mutant that was killed stays killed, one that
+survived is tried again when the tests have changed (remove the file to try all). When every mutant was tried, MUTANTS.md
+is written. Ends with status 1 if a survivor is not in survivors.yaml, or an entry there is none.
 """
 from __future__ import annotations
 

@@ -12,8 +12,9 @@ def rendered(found: Results, reasons: list[dict]) -> tuple[str, list[str], list[
                  if result["result"] == "survived"}
     explained = {name for entry in reasons for name in entry["mutants"]}
     lines = ["# Mutants of lmmbridge.lmm", "",
-             "Written by `make mutants`: the tests in `tests/lmm` on every mutant of the numerical core, that is, on the",
-             "same program with one small fault. Survivors are listed, each with the reason why it may live.", "",
+             "Written by `make mutants`: the tests in `tests/lmm` on every mutant of the numerical core, the same program",
+             "with one small fault. A mutant on which a test fails is killed; the others are listed, each with the",
+             "reason why it may live: equivalent (no test could tell) or accepted (none need tell).", "",
              "| module | mutants | killed | timed out | survived | score |", "|---|--:|--:|--:|--:|--:|"]
     for module, results in found.items():
         lines.append(_row(f"`{module}`", [result["result"] for _, result in results]))

@@ -14,7 +14,7 @@ from pathlib import Path
 #: Arrays beyond all measure end in MemoryError, not in a machine without memory.
 ADDRESS_SPACE = 8 * 2**30
 #: Imported once, in the process that all others are forked from: most of what a short test costs.
-LIBRARIES = ["hypothesis.extra", "mpmath", "numpy", "pandas", "pytest", "scipy.linalg", "scipy.optimize", "scipy.signal",
+LIBRARIES = ["hypothesis", "mpmath", "numpy", "pandas", "pytest", "scipy.linalg", "scipy.optimize", "scipy.signal",
              "scipy.stats", "xarray", "yaml"]
 
 

@@ -51,7 +51,7 @@ def test_standard_errors_of_predictors(find, tolerance):
 
 def test_predictors_with_nullcovar(find, tolerance):
     """Standard errors are not asked for, so that the fault above does not show."""
-    breach = find(LAWS["order-scan1blup"])
+    breach = find(LAWS["rotation-scan1blup"])
     case = breach.problems[0]
     assert case.data.kinship is not None and case.nullcovar is not None
     assert breach.quantity.startswith("coefficient ") and size(breach) <= (10, 2)

@@ -61,7 +61,8 @@ def test_mutants_of_the_toy(harness):
     assert set(found) >= {
         "total: while i «< → <=» len(values):", "total: while i «< → >=» len(values):",
         "total: while «i < len(values) → False»:", "total: result «+= → -=» values[i]", "total: i += «1 → 2»",
-        "total: «result += values[i] → pass»", "total: i += «1 → 0»", "total: «i += 1 → pass»", "total: return «result → None»", "larger: return a if a «>= → >» b else b",
+        "total: «result += values[i] → pass»", "total: i += «1 → 0»", "total: «i += 1 → pass»",
+        "total: return «result → None»", "larger: return a if a «>= → >» b else b",
         "larger: return a« if a >= b else b → »", "larger: if a is « → not »None:",
         "larger: «raise ValueError(f'{1 + 1} is not None') → pass»", "larger: if «a is None → True»:",
     }

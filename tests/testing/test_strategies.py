@@ -20,6 +20,7 @@ from lmmbridge.testing.designs import COVARIATES
 from lmmbridge.testing.genotypes import CROSSES
 from lmmbridge.testing.kinships import KINDS
 from lmmbridge.testing.models import FEWEST_BIMODAL
+from lmmbridge.testing.scans import INDEPENDENT, SPARE
 
 MODULES = ("bulk_numbers", "designs", "genotypes", "kinships", "models", "scans", "strategies")
 #: Logit-spaced, and both ends.
@@ -379,19 +380,21 @@ def test_scans_with_missing_values_are_accepted(data):
 
 
 @given(data=strategies.scan_problems(missing=True, phenotypes=3, intcovar=True))
-def test_designs_have_full_rank_at_every_position(data):
-    add = np.empty((len(data.pheno), 0)) if data.addcovar is None else data.addcovar.to_numpy()
+def test_every_position_has_full_rank_and_leaves_something(data):
     Z = data.intcovar.to_numpy()
-    if data.addcovar is None:
-        add = Z
+    add = Z if data.addcovar is None else data.addcovar.to_numpy()
     for name in data.pheno:
         seen = data.pheno[name].notna().to_numpy()
+        y = data.pheno[name].to_numpy()[seen]
         for array in data.genoprobs.values():
             occurring = np.any(array.values > 0.0, axis=(0, 2))
             for i in range(array.sizes["position"]):
                 G = array.values[seen][:, occurring, i][:, 1:]
                 X = np.column_stack([np.ones(seen.sum()), add[seen], G, G * Z[seen]])
-                assert np.linalg.matrix_rank(X / np.linalg.norm(X, axis=0)) == X.shape[1] <= seen.sum() - 2
+                X = X / np.linalg.norm(X, axis=0)
+                assert np.linalg.matrix_rank(X) == X.shape[1] <= seen.sum() - SPARE
+                left = np.linalg.norm(y - X @ np.linalg.lstsq(X, y, rcond=None)[0])
+                assert left >= INDEPENDENT * np.linalg.norm(y)
 
 
 @pytest.mark.parametrize("options", [
