@@ -85,7 +85,8 @@ def normal_equations(data: Data, h: float, reml: bool,
     lam += np.finfo(float).eps * np.abs(lam[-1]) * rng.normal(size=n)
     X, y = U.T @ (root * data.X)[order], U.T @ (root * data.Y)[order]
     d = h * lam + 1.0 - h
-    d = np.where(d > 0.0, d, np.nan)
+    if not np.all(d > 0.0):
+        raise np.linalg.LinAlgError("V is not positive definite to rounding")
     XSX, XSy = X.T @ (X / d[:, None]), X.T @ (y / d[:, None])
     values, vectors = decompose(XSX)
     beta = (vectors / values) @ vectors.T @ XSy
@@ -101,7 +102,10 @@ def normal_equations(data: Data, h: float, reml: bool,
 def noisy_loglik(data: Data, reml: bool) -> Callable[[float], float]:
     """The log likelihood by `normal_equations` as a function of h; −inf where rounding leaves no number."""
     def loglik(h: float) -> float:
-        value = float(normal_equations(data, h, reml, np.random.default_rng(0))[0][0])
+        try:
+            value = float(normal_equations(data, h, reml, np.random.default_rng(0))[0][0])
+        except np.linalg.LinAlgError:
+            return -np.inf
         return value if np.isfinite(value) else -np.inf
     return loglik
 
@@ -110,7 +114,10 @@ def normal_equations_error(data: Data, h: float, reml: bool, quantity: str) -> f
     """The worst error of our own normal equations in several draws of rounding; infinite where they give no number."""
     right = _evaluation(*gls(data, h, data.Y, reml))
     rng = np.random.default_rng(0)
-    answers = [_evaluation(*normal_equations(data, h, reml, rng)) for _ in range(DRAWS)]
+    try:
+        answers = [_evaluation(*normal_equations(data, h, reml, rng)) for _ in range(DRAWS)]
+    except np.linalg.LinAlgError:
+        return np.inf
     errors = [float(differences(answer, right, data)[quantity][0, 0]) for answer in answers]
     return float(np.max(np.nan_to_num(errors, nan=np.inf)))
 

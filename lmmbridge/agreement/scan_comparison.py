@@ -19,6 +19,7 @@ from lmmbridge.agreement.tolerances import condition_limit, tolerances
 from lmmbridge.agreement.truth import WORDS, Truth, right_lod
 from lmmbridge.agreement.verdicts import ORDER, worst
 from lmmbridge.engines import Engine, EngineFailure
+from lmmbridge.errors import InputError
 from lmmbridge.qtl2.scan1 import Scan1
 
 #: Peaks are asked for above this LOD, with these intervals.
@@ -138,6 +139,9 @@ class _ScanJudge:
         except EngineFailure as failure:
             self._failed(a, b, quantity, 4, str(failure))
             return
+        except InputError as refusal:       # there is nothing to decide about
+            self._failed(a, b, quantity, 4, str(refusal), "not comparable")
+            return
         limit = tolerances()["position"]["limit"]
         verdicts, reasons = [], {}
         for name in self.phenotypes:
@@ -160,10 +164,10 @@ class _ScanJudge:
             "phenotype": self.phenotypes[at], "hsq": None, "peaks": len(found[a]),
             "reasons": {verdict: dict(counted) for verdict, counted in reasons.items()}})
 
-    def _failed(self, a: str, b: str, quantity: str, tier: int, why: str) -> None:
-        self.comparisons.append({"a": a, "b": b, "quantity": quantity, "tier": tier, "counts": {"engine failed": 1},
+    def _failed(self, a: str, b: str, quantity: str, tier: int, why: str, verdict: str = "engine failed") -> None:
+        self.comparisons.append({"a": a, "b": b, "quantity": quantity, "tier": tier, "counts": {verdict: 1},
                                  "difference": None, "tolerance": None, "digits": None, "phenotype": self.phenotypes[0],
-                                 "hsq": None, "reasons": {"engine failed": {why: 1}}})
+                                 "hsq": None, "reasons": {verdict: {why: 1}}})
 
     def _lod(self, scan: Scan1) -> np.ndarray:
         """LOD scores in one order of positions and phenotypes."""

@@ -27,9 +27,9 @@ TABLES = ("pheno", "addcovar", "Xcovar", "nullcovar", "intcovar", "contrasts")
 class RQtl2:
     """The functions of R/qtl2, in a live R.
 
-    They take the arguments of the functions of `lmmbridge.qtl2` of the same names, and give their types of results, with
-    engine "qtl2" and R's warnings as notes. What our functions add (`rng` apart, which seeds R) is left out; what R/qtl2
-    does not tell (the hsq of scan1coef, scan1blup and fit1) is None.
+    They take the arguments of the functions of `lmmbridge.qtl2` of the same names, and give their types of results,
+    with engine "qtl2" and R's warnings as notes. What our functions add (`rng` apart, which seeds R) is left out; what
+    R/qtl2 does not tell (the hsq of scan1coef, scan1blup and fit1) is None. Errors are R's: `lmmbridge.rlink.RError`.
 
     Parameters
     ----------
@@ -62,7 +62,8 @@ class RQtl2:
         """As `lmmbridge.qtl2.est_herit`."""
         answer, asked = self._call("est_herit", arguments, named)
         hsq, names = answer.value, list(_frame(asked["pheno"]).columns)
-        parts = {name: pd.Series(np.atleast_1d(hsq.attrs[name]), names) for name in ("sample_size", "log10lik", "resid_sd")}
+        parts = {name: pd.Series(np.atleast_1d(hsq.attrs[name]), names)
+                 for name in ("sample_size", "log10lik", "resid_sd")}
         return Herit(pd.Series(hsq.to_numpy(), names), criterion=_criterion(asked), notes=answer.warnings,
                      engine=self.name, version=self.version, **parts)
 
@@ -95,12 +96,13 @@ class RQtl2:
         """As `lmmbridge.qtl2.fit1`."""
         answer, asked = self._call("fit1", arguments, named)
         value, ids = answer.value, self._individuals(asked)
-        by_individual = {name: _series(value.get(name), ids).rename(name) if name in value else None
+        by_individual = {name: _series(value[name], ids).rename(name) if name in value else None
                          for name in ("ind_lod", "fitted", "resid")}
         return Fit1(lod=value.get("lod"), coef=value["coef"].rename("coef"),
                     SE=value["SE"].rename("SE") if "SE" in value else None,
-                    var=from_r(value["var"]) if "var" in value else None, **by_individual, sample_size=len(ids), hsq=None,
-                    criterion=_criterion(asked), notes=answer.warnings, engine=self.name, version=self.version)
+                    var=from_r(value["var"]) if "var" in value else None, **by_individual, sample_size=len(ids),
+                    hsq=None, criterion=_criterion(asked), notes=answer.warnings, engine=self.name,
+                    version=self.version)
 
     def find_peaks(self, *arguments: Any, **named: Any) -> pd.DataFrame:
         """As `lmmbridge.qtl2.find_peaks`."""

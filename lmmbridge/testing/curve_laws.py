@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -82,11 +82,13 @@ def _intervals(implementation: Any, curve: Curve, function: str, level: float) -
     return getattr(implementation, function)(curve.scan, curve.map, expand2markers=False, **named).to_numpy()[0]
 
 
-def _breach(law: str, implementation: Any, curve: Curve, quantity: str, observed: float, expected: float) -> Breach | None:
-    if abs(observed - expected) <= SAME:
+def _breach(law: str, implementation: Any, curve: Curve, quantity: str, observed: float,
+            expected: float) -> Breach | None:
+    difference = float(abs(observed - expected))
+    if difference <= SAME:
         return None
-    return Breach(law, name_of(implementation), quantity, float(observed), float(expected), float(abs(observed - expected)),
-                  SAME, (curve,), repr(curve))
+    return Breach(law, name_of(implementation), quantity, float(observed), float(expected), difference, SAME, (curve,),
+                  repr(curve))
 
 
 def contains(law: str, implementation: Any, curve: Curve) -> Breach | None:
@@ -97,8 +99,10 @@ def contains(law: str, implementation: Any, curve: Curve) -> Breach | None:
     highest = curve.positions[curve.lods == curve.peak]
     for function, level in (("lod_int", max(curve.drops[0], 0.5)), ("bayes_int", curve.probs[0])):
         low, position, high = _intervals(implementation, curve, function, level)
-        for name, there in (("position", position), ("highest position", highest[np.argmin(np.abs(highest - position))])):
-            found = _breach(law, implementation, curve, f"{name} within {function}'s ends", there, np.clip(there, low, high))
+        nearest = highest[np.argmin(np.abs(highest - position))]
+        for name, there in (("position", position), ("highest position", nearest)):
+            found = _breach(law, implementation, curve, f"{name} within {function}'s ends", there,
+                            np.clip(there, low, high))
             if found is not None:
                 return found
     return None
@@ -107,7 +111,8 @@ def contains(law: str, implementation: Any, curve: Curve) -> Breach | None:
 def nested(law: str, implementation: Any, curve: Curve) -> Breach | None:
     """A larger drop, or probability, gives an interval that holds that of a smaller one."""
     for function, levels in (("lod_int", curve.drops), ("bayes_int", curve.probs)):
-        (low, _, high), (outer_low, _, outer_high) = (_intervals(implementation, curve, function, level) for level in levels)
+        (low, _, high), (outer_low, _, outer_high) = (_intervals(implementation, curve, function, level)
+                                                      for level in levels)
         for end, inner, outer in (("lower", low, max(low, outer_low)), ("upper", high, min(high, outer_high))):
             found = _breach(law, implementation, curve, f"{function}'s {end} end", outer, inner)
             if found is not None:
@@ -116,7 +121,7 @@ def nested(law: str, implementation: Any, curve: Curve) -> Breach | None:
 
 
 def supported(law: str, implementation: Any, curve: Curve) -> Breach | None:
-    """Outside a LOD support interval LOD is not above the peak's less the drop, and its ends are next to where it is."""
+    """Outside a LOD support interval LOD is not above peak − drop; its ends are next to where it is."""
     drop = curve.drops[1]
     low, _, high = _intervals(implementation, curve, "lod_int", drop)
     above = np.flatnonzero((curve.lods > curve.peak - drop) | (curve.lods == curve.peak)) if drop > 0.0 else \
@@ -138,7 +143,7 @@ def probable(law: str, implementation: Any, curve: Curve) -> Breach | None:
 
 def mirrored(law: str, implementation: Any, curve: Curve) -> Breach | None:
     """The chromosome turned round: so are the intervals, where no two LOD scores are equal."""
-    turned = Curve(-curve.positions[::-1], curve.lods[::-1], curve.markers[::-1], curve.drops, curve.probs, curve.threshold)
+    turned = replace(curve, positions=-curve.positions[::-1], lods=curve.lods[::-1], markers=curve.markers[::-1])
     for function, level in (("lod_int", curve.drops[1]), ("bayes_int", curve.probs[1])):
         there, back = (_intervals(implementation, one, function, level) for one in (curve, turned))
         for end, value, other in zip(("lower end", "position", "upper end"), there, -back[::-1]):
@@ -183,13 +188,16 @@ CURVE_LAWS: tuple[Law, ...] = (
     _law("interval-contains-peak", "ci_lo ≤ pos ≤ ci_hi, and a highest position lies between them",
          "An interval is about its peak.", contains),
     _law("intervals-nest", "a larger drop or probability: an interval that holds the smaller's",
-         "What is within a smaller drop is within a larger one; positions are collected from the highest LOD down.", nested),
+         "What is within a smaller drop is within a larger one; positions are collected from the highest LOD down.",
+         nested),
     _law("lod-support", "outside lod_int LOD ≤ peak − drop, and its ends are the next positions to where LOD is more",
          "That is what a LOD support interval is.", supported),
-    _law("bayes-probability", "bayes_int holds its probability of 10^LOD", "That is what a Bayes interval is.", probable),
-    _law("intervals-mirrored", "the chromosome turned round: intervals are, too", "Which end comes first is a convention.",
-         mirrored, ties=False),
-    _law("peaks-above-threshold", "find_peaks: the highest position, with lod_int's interval, exactly where above the threshold",
+    _law("bayes-probability", "bayes_int holds its probability of 10^LOD", "That is what a Bayes interval is.",
+         probable),
+    _law("intervals-mirrored", "the chromosome turned round: intervals are, too",
+         "Which end comes first is a convention.", mirrored, ties=False),
+    _law("peaks-above-threshold",
+         "find_peaks: the highest position, with lod_int's interval, exactly where above the threshold",
          "That is what a peak is.", peaks),
     _law("ends-at-markers", "expand2markers: ends at the next markers outwards, or the ends of the chromosome",
          "Pseudomarkers are no markers.", to_markers),

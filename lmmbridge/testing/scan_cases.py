@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from lmmbridge.qtl2 import Genoprobs, Map
+from lmmbridge.qtl2 import Genoprobs
 from lmmbridge.qtl2.scan_data import ScanData
 
 #: Answers by quantity ("lod", "hsq", "coef", "SE"): positions × phenotypes, or positions × coefficients.
@@ -76,7 +76,8 @@ class ScanCase:
         if kinship is not None:
             kinship = square(kinship) if isinstance(kinship, pd.DataFrame) else {
                 name: square(matrix) for name, matrix in kinship.items()}
-        case = self.with_data(genoprobs=changed_genoprobs(data.genoprobs, change), weights=weights, kinship=kinship, **tables)
+        case = self.with_data(genoprobs=changed_genoprobs(data.genoprobs, change), weights=weights, kinship=kinship,
+                              **tables)
         return replace(case, nullcovar=None if self.nullcovar is None else change(self.nullcovar))
 
 
@@ -111,11 +112,7 @@ def changed_genoprobs(probs: Genoprobs, change: Callable[[pd.DataFrame], pd.Data
     return Genoprobs(arrays, probs.is_x_chr, probs.crosstype, probs.alleles, probs.alleleprobs)
 
 
-def subset_map(map: Map, chromosomes: list[str]) -> Map:
-    return Map({name: map[name] for name in chromosomes}, map.is_x_chr)
-
-
-# --- what is asked -----------------------------------------------------------------------------------------------------
+# --- what is asked ---------------------------------------------------------------------------------------------------
 
 
 def scan1(implementation, case: ScanCase, **options) -> Tables:
@@ -150,9 +147,10 @@ def fit1(implementation, case: ScanCase, **options) -> Tables:
     """LOD score and coefficients with standard errors, of the first phenotype at the position."""
     data, name = case.data, case.data.pheno.columns[0]
     array = data.genoprobs[case.chromosome].sel(position=case.position)
-    weights_and_intcovar = {} if "blup" in options else {"weights": data.weights, "intcovar": data.intcovar, "hsq": case.hsq}
+    if "blup" not in options:
+        options.update(weights=data.weights, intcovar=data.intcovar, hsq=case.hsq)
     found = implementation.fit1(array, data.pheno.iloc[:, 0], case.kinship, data.addcovar, case.nullcovar,
-                                reml=case.reml, **weights_and_intcovar, **options)
+                                reml=case.reml, **options)
     tables = {"coef": found.coef.to_frame(case.position).T, "SE": found.SE.to_frame(case.position).T}
     return tables if found.lod is None else tables | {"lod": pd.DataFrame(found.lod, [case.position], [name])}
 

@@ -1,7 +1,7 @@
 """A genome scan posed in another way, and what its answers must then be.
 
-A change is a function of (draw, case), `draw` being hypothesis's, that returns the case with its `change`; some first make
-the case one to which the change applies.
+A change is a function of (draw, case), `draw` being hypothesis's, that returns the case with its `change`; some first
+make the case one to which the change applies.
 """
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ def missing(draw: Draw, case: ScanCase) -> ScanCase:
     data, ids = case.data, case.data.genoprobs.individuals
     where = ["pheno", "genoprobs", *(name for name in ("addcovar", "intcovar", "weights", "kinship")
                                      if getattr(data, name) is not None)]
-    lacking = draw(st.dictionaries(st.sampled_from(ids), st.sampled_from(where), min_size=1, max_size=max(1, len(ids) // 5)))
+    lacking = draw(st.dictionaries(st.sampled_from(ids), st.sampled_from(where), min_size=1,
+                                   max_size=max(1, len(ids) // 5)))
     kept = [name for name in ids if name not in lacking]
 
     def only_kept(frame: pd.DataFrame) -> pd.DataFrame:
@@ -125,8 +126,8 @@ def covariates(draw: Draw, case: ScanCase) -> ScanCase:
     A *= draw(st.sampled_from([1.0, -2.0]))
     shift = draw(st.lists(st.integers(-2, 2), min_size=p, max_size=p))
     other = pd.DataFrame(X.to_numpy() @ A + np.array(shift), X.index, X.columns)
-    return replace(case, change=ScanChange(case.with_data(addcovar=other), f"addcovar → addcovar {A.tolist()} + {shift}",
-                                           _effects_of(case), as_well=False))
+    words = f"addcovar → addcovar {A.tolist()} + {shift}"
+    return replace(case, change=ScanChange(case.with_data(addcovar=other), words, _effects_of(case), as_well=False))
 
 
 def dependent_last(draw: Draw, case: ScanCase) -> ScanCase:
@@ -159,7 +160,8 @@ def _dependent(draw: Draw, case: ScanCase) -> tuple[pd.DataFrame, str]:
 def _effects_of(case: ScanCase) -> Callable[[Tables], Tables]:
     """LOD, hsq, and of coefficients those of the genotypes."""
     genotypes = list(case.data.genoprobs[case.chromosome].coords["genotype"].values)
-    return lambda tables: {name: table[genotypes] if name in ("coef", "SE") else table for name, table in tables.items()}
+    return lambda tables: {name: table[genotypes] if name in ("coef", "SE") else table
+                           for name, table in tables.items()}
 
 
 def genotype_order(draw: Draw, case: ScanCase) -> ScanCase:
@@ -200,8 +202,10 @@ def rotation(draw: Draw, case: ScanCase) -> ScanCase:
         furthest = k * np.max(np.abs(np.tensordot(O, away, axes=1)))
         arrays[chromosome] = xr.DataArray(1.0 / k + away / max(1.0, 1.01 * furthest), array.coords, array.dims)
     probs = case.data.genoprobs
-    base = case.with_data(genoprobs=Genoprobs(arrays, probs.is_x_chr, probs.crosstype, probs.alleles, probs.alleleprobs))
-    return replace(base, change=ScanChange(base.by_individual(rotated, square), "everything rotated by an orthogonal O"))
+    probs = Genoprobs(arrays, probs.is_x_chr, probs.crosstype, probs.alleles, probs.alleleprobs)
+    base = case.with_data(genoprobs=probs)
+    change = ScanChange(base.by_individual(rotated, square), "everything rotated by an orthogonal O")
+    return replace(base, change=change)
 
 
 def no_structure(draw: Draw, case: ScanCase) -> ScanCase:
@@ -236,7 +240,8 @@ def copies(draw: Draw, case: ScanCase) -> ScanCase:
     n = len(base.data.genoprobs.individuals)
 
     def answers(tables: Tables) -> Tables:
-        p = tables["coef"].shape[1] - 1 if "coef" in tables else 0      # "intercept" stands for the mean of the genotypes
+        # of the coefficients "intercept" stands for the mean of the genotypes
+        p = tables["coef"].shape[1] - 1 if "coef" in tables else 0
         factor = {"lod": 2.0, "SE": np.sqrt((n - p) / (2 * n - p))}
         return {name: factor.get(name, 1.0) * table for name, table in tables.items()}
 
@@ -274,9 +279,9 @@ def known_qtl(draw: Draw, case: ScanCase) -> ScanCase:
                                                      for name, z in data.intcovar.items()]
     frames = [frame for frame in (data.addcovar, columns, *interactions) if frame is not None]
     zero = pd.DataFrame(0.0, [case.position], data.pheno.columns)
-    change = ScanChange(case.with_data(addcovar=pd.concat(frames, axis=1)), f"the QTL at {case.position} among the covariates",
-                        lambda tables: {"lod": zero}, as_well=False)
-    return replace(case, change=change)
+    known = case.with_data(addcovar=pd.concat(frames, axis=1))
+    words = f"the QTL at {case.position} among the covariates"
+    return replace(case, change=ScanChange(known, words, lambda tables: {"lod": zero}, as_well=False))
 
 
 def merged_genotypes(draw: Draw, case: ScanCase) -> ScanCase:

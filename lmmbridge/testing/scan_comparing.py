@@ -54,9 +54,10 @@ def breach_between(law: str, implementation: Any, case: ScanCase, observe: Ask, 
         return None
     # A fault at a good position says more than one where columns depend on each other.
     worst = max(off, key=lambda entry: (entry["full rank"], entry["difference"] / entry["tolerance"]))
-    return Breach(law, name_of(implementation), worst["quantity"], worst["observed"], worst["expected"], worst["difference"],
-                  worst["tolerance"], problems, f"{case!r}" + ("" if worst["full rank"] else "; columns depend on each other")
-                  + ("; the likelihood has two maxima" if told.two_maxima else ""), case.reml)
+    words = repr(case) + ("" if worst["full rank"] else "; columns depend on each other") + (
+        "; the likelihood has two maxima" if told.two_maxima else "")
+    return Breach(law, name_of(implementation), worst["quantity"], worst["observed"], worst["expected"],
+                  worst["difference"], worst["tolerance"], problems, words, case.reml)
 
 
 def name_of(implementation: Any) -> str:
@@ -107,7 +108,8 @@ class Places(dict):
 def _differences(observed: Tables, expected: Tables, places: Places) -> Iterator[dict]:
     """Every answer that is determined, with its difference and tolerance."""
     for (chromosome, position, phenotype), told in places.items():
-        if "lod" in expected and position in expected["lod"].index and phenotype in expected["lod"] and np.isfinite(told.lod):
+        asked = "lod" in expected and position in expected["lod"].index and phenotype in expected["lod"]
+        if asked and np.isfinite(told.lod):
             pair = _value(observed["lod"], position, phenotype), _value(expected["lod"], position, phenotype)
             yield _entry(f"LOD of {phenotype} at {position}", *pair, told.lod * (1.0 + abs(pair[1])), told)
         if "coef" in expected and position in expected["coef"].index and np.isfinite(told.coef) and told.full_rank:
@@ -124,7 +126,8 @@ def _differences(observed: Tables, expected: Tables, places: Places) -> Iterator
                     yield _entry(f"hsq of {phenotype}", *pair, allowed, Told(0.0, 0.0, True))
 
 
-def _coefficients(observed: Tables, expected: Tables, case: ScanCase, position: str, told: Told, n: int) -> Iterator[dict]:
+def _coefficients(observed: Tables, expected: Tables, case: ScanCase, position: str, told: Told,
+                  n: int) -> Iterator[dict]:
     """Coefficients are judged by their size and their standard errors; those of genotypes together."""
     coef, errors = (expected[name].loc[position] if name in expected else None for name in ("coef", "SE"))
     known = observed["SE"].loc[position].abs() if "SE" in observed else pd.Series(dtype=float)
@@ -134,8 +137,10 @@ def _coefficients(observed: Tables, expected: Tables, case: ScanCase, position: 
         error = np.sqrt(n) * float(np.nan_to_num(known.reindex(alike).max()))
         if errors is not None:
             error = max(error, np.sqrt(n) * float(errors[alike].abs().max()))
-        sizes = pd.concat([coef[alike], observed["coef"].loc[position]]).abs() if name in genotypes else coef[alike].abs()
-        allowed = told.coef * (float(sizes.max()) + error)
+        size = float(coef[alike].abs().max())
+        if name in genotypes:       # all of which may be 0 where they are predicted
+            size = max(size, float(np.nan_to_num(observed["coef"].loc[position].abs().max())))
+        allowed = told.coef * (size + error)
         yield _entry(f"coefficient {name} at {position}", _value(observed["coef"], position, name), float(coef[name]),
                      allowed, told)
         if errors is not None:
@@ -149,5 +154,5 @@ def _value(table: pd.DataFrame, row: str, column: str) -> float:
 
 def _entry(quantity: str, observed: float, expected: float, allowed: float, told: Told) -> dict:
     difference = abs(observed - expected)
-    return {"quantity": quantity, "observed": observed, "expected": expected, "tolerance": allowed, "full rank": told.full_rank,
-            "difference": np.inf if np.isnan(difference) else difference}
+    return {"quantity": quantity, "observed": observed, "expected": expected, "tolerance": allowed,
+            "difference": np.inf if np.isnan(difference) else difference, "full rank": told.full_rank}

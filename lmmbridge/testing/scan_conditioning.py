@@ -1,7 +1,7 @@
 """How far double precision, and a search for hsq, carry the answers of a genome scan: by phenotype and position.
 
-All from arrays written out here (null models, designs) and `lmmbridge.lmm`; nothing of `lmmbridge.qtl2`'s functions, which
-are under test.
+All from arrays written out here (null models, designs) and `lmmbridge.lmm`; nothing of `lmmbridge.qtl2`'s functions,
+which are under test.
 """
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ class NullModel:
     case : ScanCase
     chromosome, phenotype : str
     function : str
-        One of `lmmbridge.testing.scan_cases.FUNCTIONS`: scan1 has Xcovar, the others nullcovar; scan1blup no weights and
-        interactions.
+        One of `lmmbridge.testing.scan_cases.FUNCTIONS`: scan1 has Xcovar, the others nullcovar; scan1blup no weights
+        and interactions.
     """
 
     def __init__(self, case: ScanCase, chromosome: str, phenotype: str, function: str) -> None:
@@ -83,11 +83,13 @@ class NullModel:
         only_null = data.Xcovar if function == "scan1" else case.nullcovar
         intcovar, weights = (None, None) if blup else (data.intcovar, data.weights)
         kinship = data.kinship[chromosome] if isinstance(data.kinship, dict) else data.kinship
-        tables = [data.pheno[[phenotype]], data.addcovar, only_null, intcovar, None if weights is None else weights.to_frame()]
+        tables = [data.pheno[[phenotype]], data.addcovar, only_null, intcovar,
+                  None if weights is None else weights.to_frame()]
         ids = [set(frame.index[np.isfinite(frame).all(axis=1)]) for frame in tables if frame is not None]
         ids += [] if kinship is None else [set(kinship.index)]
         self.ids = [i for i in data.genoprobs.individuals if all(i in found for found in ids)]
         self.n = n = len(self.ids)
+        self.two_maxima = False
         self.Z = arrays(intcovar, self.ids)
         X = np.column_stack([np.ones(n), arrays(data.addcovar, self.ids), self.Z])
         X_null = np.column_stack([X, arrays(only_null, self.ids)]) if function != "scan1" or on_x else X
@@ -103,6 +105,7 @@ class NullModel:
         given = 0.0 if kinship is None else None if blup else case.hsq
         rotated, = lmm.rotate(self.eigen, self.y[:, None], X_null)
         self.top = Top(given, 0.0, 1.0, False) if given is not None else top(rotated, case.reml)
+        self.two_maxima = self.top.second
         self.clear = np.isfinite(self.top.hsq)
         if not self.clear:
             return
@@ -173,6 +176,7 @@ class NullModel:
         Z = self.whitened(G)
         eigen = lmm.eigen_decomposition(Z @ Z.T)
         found = top(lmm.rotate(eigen, self.y[:, None], self.X)[0], self.case.reml)
+        self.two_maxima |= found.second
         if not np.isfinite(found.hsq) or not np.isfinite(found.play):
             return np.inf
         if found.hsq == 0.0:        # a boundary, which is found exactly
@@ -181,7 +185,8 @@ class NullModel:
         play = 2.0 * found.play + self.n * self.loose * found.play**2 / found.level
         if found.hsq <= 100.0 * play:       # not told from 0, where standard errors grow as its root
             return np.inf
-        return play / found.hsq + play * float(np.ptp((eigen.values - 1.0) / (found.hsq * eigen.values + 1.0 - found.hsq)))
+        d = found.hsq * eigen.values + 1.0 - found.hsq
+        return play / found.hsq + play * float(np.ptp((eigen.values - 1.0) / d))
 
 
 def independent(X: np.ndarray) -> tuple[np.ndarray, bool]:
@@ -235,8 +240,8 @@ class Determined:
 
     @property
     def two_maxima(self) -> bool:
-        """Whether some null likelihood has two maxima."""
-        return any(null.clear and null.top.second for null in self._nulls.values())
+        """Whether some likelihood that was looked at has two maxima."""
+        return any(null.two_maxima for null in self._nulls.values())
 
 
 def worse(first: Told, second: Told) -> Told:

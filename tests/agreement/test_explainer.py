@@ -405,11 +405,11 @@ def test_hint_names_pairs():
 def test_the_search_of_all_pairs_is_quick(tolerance):
     problem = random_problem(22, n=100, weighted=True)
     ours = program(problem, (), "loglik", True)
-    began = time.perf_counter()
+    began = time.process_time()
     answer = explainer_of(problem, "loglik", True).answer(Number(ours), Number(1.2345 * ours))
     assert answer.status == "unexplained"
     assert answer.tried > 500
-    assert time.perf_counter() - began < tolerance("seconds_to_explain")
+    assert time.process_time() - began < tolerance("seconds_to_explain")
 
 
 def test_what_is_refused(table):

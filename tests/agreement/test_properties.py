@@ -8,13 +8,12 @@ from hypothesis import strategies as st
 from lmmbridge.agreement.comparison import compare
 from lmmbridge.agreement.ledger import LEDGER
 from lmmbridge.agreement.problems import Problem
-from lmmbridge.agreement.scan_comparison import compare_scans
 from lmmbridge.agreement.verdicts import FAILING
 from lmmbridge.engines import ENGINES
-from lmmbridge.testing.strategies import lmm_problems, scan_problems
+from lmmbridge.testing.strategies import lmm_problems
 
-#: Problems per test, in units of the profile's examples: the default profile has at least 1000 in all.
-MODELS, SCANS = 15, 3
+#: Problems in units of the profile's examples: at least 1000 by default.
+MODELS = 18
 
 
 @pytest.fixture(scope="module")
@@ -50,20 +49,6 @@ def test_models(problem, reml, engines, tally):
     for verdict in case["verdicts"]:
         event(verdict)
     note(problem.label)
-    assert not unexplained(case)
-
-
-@settings(max_examples=SCANS * settings.default.max_examples)
-@given(data=scan_problems(), reml=st.booleans())
-def test_scans(data, reml, engines, tally):
-    scanning = {name: engine for name, engine in engines.items() if engine.scans}
-    if len(scanning) < 2:
-        pytest.skip("R/qtl2 is not here, and there is nothing to compare scans with")
-    case = compare_scans(Problem("random", "constructed", data), reml and data.kinship is not None, scanning)
-    tally.update(case["verdicts"])
-    tally["problems"] += 1
-    for verdict in case["verdicts"]:
-        event(verdict)
     assert not unexplained(case)
 
 

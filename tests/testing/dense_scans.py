@@ -22,7 +22,8 @@ class DenseCase:
         Default: the case's, the first.
     """
 
-    def __init__(self, case: ScanCase, function: str, chromosome: str | None = None, phenotype: str | None = None) -> None:
+    def __init__(self, case: ScanCase, function: str, chromosome: str | None = None,
+                 phenotype: str | None = None) -> None:
         data = case.data
         self.case, self.chromosome = case, chromosome or case.chromosome
         blup, on_x = function == "scan1blup", data.genoprobs.is_x_chr[self.chromosome]
@@ -41,7 +42,9 @@ class DenseCase:
         self.hsq = None
         self.V = np.diag(noise)
         if K is not None:
-            self.hsq = case.hsq if case.hsq is not None and not blup else _hsq(self.y, self.X_null, K, 1.0 / noise, case.reml)
+            self.hsq = case.hsq
+            if blup or case.hsq is None:
+                self.hsq = _hsq(self.y, self.X_null, K, 1.0 / noise, case.reml)
             self.V = self.hsq * K + (1.0 - self.hsq) * np.diag(noise)
 
     def genotypes(self, position: str) -> np.ndarray:
@@ -101,7 +104,8 @@ class DenseCase:
 def right_number(case: ScanCase, function: str, quantity: str) -> float:
     """The right number of a breach's quantity: "LOD of y1 at m1_1", "SE of AA at m1_1", "coefficient AA at m1_1"."""
     *words, position = quantity.split(" ")
-    chromosome = next(name for name, array in case.data.genoprobs.items() if position in array.coords["position"].values)
+    chromosome = next(name for name, array in case.data.genoprobs.items()
+                      if position in array.coords["position"].values)
     dense = DenseCase(case, function, chromosome, words[2] if words[0] == "LOD" else None)
     if words[0] == "LOD":
         return dense.lod(position)

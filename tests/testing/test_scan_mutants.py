@@ -14,7 +14,8 @@ from lmmbridge.testing.scan_laws import SCAN_LAWS
 # modules, of which some are called like their function
 alignment, blup, coefficients, fit1, herit, intervals, peaks, permutations, scan1, single_trait = (
     import_module(f"lmmbridge.qtl2.{name}") for name in (
-        "alignment", "blup", "coefficients", "fit1", "herit", "intervals", "peaks", "permutations", "scan1", "single_trait"))
+        "alignment", "blup", "coefficients", "fit1", "herit", "intervals", "peaks", "permutations", "scan1",
+        "single_trait"))
 LAWS = {law.name: law for law in SCAN_LAWS}
 #: Examples in which a fault must show.
 EXAMPLES = 60
@@ -25,7 +26,7 @@ class Caught(Exception):
 
 
 def examples_until_broken(law, examples):
-    """How many examples lmmbridge.qtl2, as it is now, takes to break the law; None if it holds. Always the same ones."""
+    """How many examples lmmbridge.qtl2, as it is now, takes to break the law; None if it holds. Always the same."""
     seen = []
 
     @seed(5)
@@ -259,8 +260,7 @@ def larger_is_smaller(of):
 
 
 def half_the_probability(of):
-    return lambda lods, positions, threshold, peakdrop, prob, chromosome: of(lods, positions, threshold, peakdrop, prob / 2,
-                                                                             chromosome)
+    return lambda *given: of(*given[:4], given[4] / 2.0, given[5])
 
 
 def threshold_reached(of):
@@ -324,7 +324,8 @@ MUTANTS = [
 PAIRS = [(where, what, fault, law) for where, what, fault, laws in MUTANTS for law in laws]
 
 
-@pytest.mark.parametrize("where, what, fault, law", PAIRS, ids=[f"{fault.__name__}:{law}" for _, _, fault, law in PAIRS])
+@pytest.mark.parametrize("where, what, fault, law", PAIRS,
+                         ids=[f"{fault.__name__}:{law}" for _, _, fault, law in PAIRS])
 def test_a_planted_fault_is_seen_and_nothing_without_it(where, what, fault, law):
     with mock.patch.object(where, what, fault(getattr(where, what))):
         needed = examples_until_broken(LAWS[law], EXAMPLES)
