@@ -28,6 +28,6 @@ deep: .venv/.ready .r-library/.ready
 bench: .venv/.ready .r-library/.ready
 	$(PYTHON) -m pytest --override-ini addopts= -s tests/benchmarks
 
-# The tests of the numerical core on every mutant of it: an hour or two; a run that was cut goes on.
+# The tests of the numerical core on every mutant of it: a quarter of an hour, more on a busy machine; a run that was cut goes on.
 mutants: .venv/.ready
 	OPENBLAS_NUM_THREADS=1 $(PYTHON) tests/mutation/run.py
