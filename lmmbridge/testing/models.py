@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from lmmbridge.inputs import Data
 from lmmbridge.testing import designs
+from lmmbridge.testing.bulk_numbers import Numbers, independent, numbers, sizes
 from lmmbridge.testing.designs import COVARIATES, MAX_CONDITION, covariates, hsqs
 from lmmbridge.testing.kinships import KINDS, eigenvectors, from_spectrum, kinships
-from lmmbridge.testing.bulk_numbers import Numbers, independent, numbers, sizes
 
 #: Kinds of likelihood that take more than a kinship matrix: constant, and with two maxima.
 FLAT, BIMODAL = "flat", "bimodal"

@@ -12,11 +12,11 @@ from lmmbridge.qtl2.genoprobs import Genoprobs
 from lmmbridge.qtl2.kinship import calc_kinship
 from lmmbridge.qtl2.scan_data import ScanData
 from lmmbridge.testing import designs
+from lmmbridge.testing.bulk_numbers import Numbers, numbers, sizes
 from lmmbridge.testing.designs import hsqs, missing_patterns
 from lmmbridge.testing.genotypes import CROSSES, genoprobs, genotypes_of, individuals, map_of
 from lmmbridge.testing.kinships import kinships, loco_kinships
 from lmmbridge.testing.models import simulated
-from lmmbridge.testing.bulk_numbers import Numbers, numbers, sizes
 
 #: Of kinship that is not made of the genotypes.
 MAX_CONDITION = 1e6
@@ -40,8 +40,8 @@ def scan_problems(draw, *, min_n: int = 4, max_n: int = 60, kinship: str | None 
     Parameters
     ----------
     min_n, max_n : int, default 4 and 60
-        Numbers of individuals, mostly small. There are more than min_n where the options asked for need them: of n, 2
-        and as many as the model with a QTL has coefficients (one more where values are missing).
+        Numbers of individuals, mostly small. They are more than min_n, and than max_n, where the options asked for need
+        more: 2 beyond the coefficients of the model with a QTL, and with `missing` one who may lack values.
     kinship : str, optional
         "none", "overall" or "loco". Default: any. Made of the genotypes, or of a chosen spectrum.
     weights, addcovar, intcovar : bool, optional
