@@ -21,6 +21,8 @@ from lmmbridge.inputs import Data
 
 #: Rounding is reproduced in size: up to this many times the worst of `DRAWS` computations.
 SAME_SIZE, DRAWS = 10.0, 8
+#: Stands for −log likelihood where there is none.
+NO_NUMBER = 1e100
 #: A relative difference that leaves no digit; beyond it, size says nothing.
 ALL_DIGITS = 0.01
 #: Noise taken for a column explains more than its part of the rounded residual with this probability.
@@ -37,7 +39,7 @@ def single_search(observed: OptimumOff, ends: bool, loglik: Callable[[float], fl
     convention, loglik = LEDGER[observed.engine], loglik or observed.loglik
 
     def negative(native: float) -> float:
-        return -loglik(float(convention.from_native_hsq(native)))
+        return min(-loglik(float(convention.from_native_hsq(native))), NO_NUMBER)     # Brent takes differences
 
     found = optimize.minimize_scalar(negative, bounds=(0.0, 1.0), method="bounded", options={"xatol": TOLERANCE})
     candidates = [float(found.x)] + ([0.0, 1.0] if ends else [])
