@@ -62,10 +62,10 @@ def test_ours_is_the_dense_number(name, live, tolerance):
     assert not abs(observed - right) <= tolerance("departure") * (1.0 + abs(right)), (observed, right)
 
 
-def test_every_entry_of_qtl2_is_compared_but_the_scale_of_fitted_values():
-    """Fitted values with weights are on qtl2's scale here, too: its functions are mirrored, and the help says so."""
+def test_every_entry_of_qtl2_is_compared_but_what_is_mirrored():
+    """qtl2's scale of fitted values with weights, as the help says, and its rule for the rank of covariates."""
     alone = {name for name, entry in ENTRIES.items() if entry.engines == ("qtl2",)}
-    assert alone - set(OURS) == {"qtl2-fitted-weights"}
+    assert alone - set(OURS) == {"qtl2-fitted-weights", "qtl2-covariate-units"}
     assert "√weight" in qtl2.Fit1.__doc__
 
 
