@@ -23,6 +23,8 @@ from lmmbridge.inputs import Data
 
 #: Every engine is held against the arbiter at the points of the grid nearest to these h, for so many phenotypes.
 ARBITRATED, MOST_PHENOTYPES = (0.0, 0.25, 0.5, 0.75, 0.95), 4
+#: Causes are not told apart by gaps smaller than this.
+SMALLEST_HINTED = 1e-6
 
 
 @dataclass(frozen=True)
@@ -292,7 +294,7 @@ def _hints(held: Held) -> list[str]:
     """What would close the gap of an engine that is off: the ledger or the engine is wrong by that."""
     hints = []
     for value in held.off:
-        if isinstance(value, register.ValueOff) and np.isfinite(value.difference):
+        if isinstance(value, register.ValueOff) and SMALLEST_HINTED < value.difference < np.inf:
             found = hint(register.one_phenotype(value.data, value.column), value.reml, value.quantity, value.hsq,
                          held.observed[value.engine])
             if found:
