@@ -395,8 +395,8 @@ def test_the_arbiter_says_who_is_right(fault, wrong, right, tmp_path):
         assert one["right"]["by"] == "arbiter"
         assert one["right"]["digits"][right] >= 12.0
         if "sigmasq" in one["quantity"]:
-            # 1.0001 more, or less: 4 digits.
-            assert one["right"]["digits"][wrong] == pytest.approx(4.0, abs=0.1)
+            # 1.0001 more, or less: 4 digits, which are rounded down to a tenth.
+            assert one["right"]["digits"][wrong] in (3.9, 4.0)
     told = [row["why"] for row in disagreements(results)["unexplained"]]
     assert all(f"right, by the arbiter: {right} to 1" in why and f"{wrong} to " in why for why in told)
     table = who_is_right(results)
@@ -493,4 +493,4 @@ def test_the_arbiter_judges_small_scans(culprit, live):
     assert given["reasons"]["unexplained"] == {f"off the arbiter's value: {culprit}": 1}
     other, = {"python", "qtl2"} - {culprit}
     assert given["right"]["by"] == "arbiter"
-    assert given["right"]["digits"][other] >= 9.0 and given["right"]["digits"][culprit] == pytest.approx(3.0, abs=0.1)
+    assert given["right"]["digits"][other] >= 9.0 and given["right"]["digits"][culprit] in (2.9, 3.0)

@@ -35,8 +35,14 @@ class DenseCase:
         addcovar = [] if data.addcovar is None else [data.addcovar.loc[ids].to_numpy()]
         self.Z = np.empty((n, 0)) if blup or data.intcovar is None else data.intcovar.loc[ids].to_numpy()
         self.interacting = [] if self.Z.shape[1] == 0 else list(data.intcovar.columns)
-        self.X = _independent(np.column_stack([np.ones(n), *addcovar, self.Z]))
-        self.X_null = self.X if only_null is None else _independent(np.column_stack([self.X, only_null.loc[ids]]))
+        names = ["intercept", *([] if data.addcovar is None else data.addcovar.columns), *self.interacting]
+        X = np.column_stack([np.ones(n), *addcovar, self.Z])
+        kept = _independent(X)
+        self.X, self.covariates = X[:, kept], [names[j] for j in kept]
+        self.X_null = self.X
+        if only_null is not None:
+            X = np.column_stack([self.X, only_null.loc[ids]])
+            self.X_null = X[:, _independent(X)]
         noise = np.ones(n) if blup or data.weights is None else 1.0 / data.weights.loc[ids].to_numpy()
         K = None if kinship is None else 2.0 * kinship.loc[ids, ids].to_numpy()
         self.hsq = None
@@ -66,7 +72,8 @@ class DenseCase:
     def effects(self, position: str) -> pd.DataFrame:
         """Coefficients and their standard errors, by generalised least squares.
 
-        Effects of the genotypes as deviations from their mean, and interactions of all genotypes but the first.
+        Effects of the genotypes as deviations from their mean, which is the intercept; interactions of all genotypes but
+        the first; covariates.
         """
         G = self.genotypes(position)
         X = np.column_stack([G, *(G[:, 1:] * z[:, None] for z in self.Z.T), self.X[:, 1:]])
@@ -75,14 +82,14 @@ class DenseCase:
         b = covariance @ X.T @ Vi @ self.y
         sigmasq = (self.y - X @ b) @ Vi @ (self.y - X @ b) / (X.shape[0] - X.shape[1])
         k = G.shape[1]
-        T = np.eye(len(b))
+        T = np.vstack([np.eye(len(b)), np.where(np.arange(len(b)) < k, 1.0 / k, 0.0)])
         T[:k, :k] -= 1.0 / k
         names = self._names + [f"{name}:{z}" for z in self.interacting for name in self._names[1:]]
-        table = pd.DataFrame({"coef": T @ b, "SE": np.sqrt(sigmasq * np.diag(T @ covariance @ T.T))})
-        return table.iloc[:len(names)].set_axis(names)
+        return pd.DataFrame({"coef": T @ b, "SE": np.sqrt(sigmasq * np.diag(T @ covariance @ T.T))},
+                            [*names, *self.covariates[1:], "intercept"])
 
     def blups(self, position: str) -> pd.DataFrame:
-        """Predicted effects of the genotypes and their standard errors, by Henderson's mixed model equations.
+        """Predicted effects of the genotypes, effects of the covariates, and their standard errors.
 
         y = Xb + Zu + e, var(u) = σ²hI, var(e) = σ²(1−h)V.
         """
@@ -94,7 +101,9 @@ class DenseCase:
         P = Si - Si @ X @ np.linalg.solve(X.T @ Si @ X, X.T @ Si)
         sigmasq = y @ P @ y / (len(y) - (X.shape[1] if self.case.reml else 0))
         errors = np.sqrt(np.maximum(sigmasq * h * (1.0 - h * np.diag(Z.T @ P @ Z)), 0.0))
-        return pd.DataFrame({"coef": h * Z.T @ P @ y, "SE": errors}, self._names)
+        covariance = np.linalg.inv(X.T @ Si @ X)
+        return pd.DataFrame({"coef": [*(h * Z.T @ P @ y), *(covariance @ X.T @ Si @ y)],
+                             "SE": [*errors, *np.sqrt(sigmasq * np.diag(covariance))]}, [*self._names, *self.covariates])
 
     @property
     def _names(self) -> list[str]:
@@ -113,7 +122,7 @@ def right_number(case: ScanCase, function: str, quantity: str) -> float:
     return float(table.loc[words[2] if words[0] == "SE" else words[1], "SE" if words[0] == "SE" else "coef"])
 
 
-def _independent(X: np.ndarray) -> np.ndarray:
+def _independent(X: np.ndarray) -> list[int]:
     """The columns that do not depend on those before them."""
     kept = [0]
     for j in range(1, X.shape[1]):
@@ -121,7 +130,7 @@ def _independent(X: np.ndarray) -> np.ndarray:
         left = column - X[:, kept] @ np.linalg.lstsq(X[:, kept], column, rcond=None)[0]
         if np.linalg.norm(left) > 1e-8 * np.linalg.norm(column):
             kept.append(j)
-    return X[:, kept]
+    return kept
 
 
 def _hsq(y: np.ndarray, X: np.ndarray, K: np.ndarray, weights: np.ndarray, reml: bool) -> float:
