@@ -140,12 +140,22 @@ def _coefficients(observed: Tables, expected: Tables, case: ScanCase, position: 
         size = float(coef[alike].abs().max())
         if name in genotypes:       # all of which may be 0 where they are predicted
             size = max(size, float(np.nan_to_num(observed["coef"].loc[position].abs().max())))
+        elif errors is None:        # it may be 0 too, and then only its unit says what is little
+            size = max(size, _unit(case.change.case, name))
         allowed = told.coef * (size + error)
         yield _entry(f"coefficient {name} at {position}", _value(observed["coef"], position, name), float(coef[name]),
                      allowed, told)
         if errors is not None:
             yield _entry(f"SE of {name} at {position}", _value(observed["SE"], position, name), float(errors[name]),
                          told.coef * error, told)
+
+
+def _unit(case: ScanCase, coefficient: str) -> float:
+    """The coefficient by which its covariate alone, or the one that interacts, would be as long as the phenotype."""
+    covariate, data = coefficient.split(":")[-1], case.data
+    x = next(table[covariate] for table in (data.addcovar, data.intcovar) if table is not None and covariate in table)
+    y = data.pheno.iloc[:, 0]
+    return float(np.sqrt((y**2).sum() / (x**2).sum()))
 
 
 def _value(table: pd.DataFrame, row: str, column: str) -> float:
