@@ -113,12 +113,12 @@ def noisy_loglik(data: Data, reml: bool) -> Callable[[float], float]:
 
 
 def normal_equations_error(data: Data, h: float, reml: bool, quantity: str) -> float:
-    """The worst error of our own normal equations in several draws of rounding; infinite where they give no number."""
-    right = _evaluation(*gls(data, h, data.Y, reml))
+    """The worst error of our own normal equations in several draws of rounding; infinite where no number can be given."""
     rng = np.random.default_rng(0)
     try:
+        right = _evaluation(*gls(data, h, data.Y, reml))
         answers = [_evaluation(*normal_equations(data, h, reml, rng)) for _ in range(DRAWS)]
-    except np.linalg.LinAlgError:
+    except (np.linalg.LinAlgError, EngineFailure):
         return np.inf
     errors = [float(differences(answer, right, data)[quantity][0, 0]) for answer in answers]
     return float(np.max(np.nan_to_num(errors, nan=np.inf)))

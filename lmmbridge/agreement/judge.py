@@ -124,7 +124,8 @@ class Judge:
         row_a, row_b = self.points.owner[a], self.points.owner[b]
         loss = np.abs(self._heights[a] - self._heights[b])
         both = self.points.usable[a] & self.points.usable[b]
-        comparable = self.points.well_conditioned[row_a] & self.points.well_conditioned[row_b]
+        told = self.points.comparable("loglik")
+        comparable = told[row_a] & told[row_b]
         limit = tolerances()["optimum"]["limit"]
         comparable &= self.points.likelihood_noise * (1.0 + np.abs(self.answers[a].at_points.loglik[row_a])) <= limit
         self._judge("optimum", 2, a, b, np.array([row_a]), np.where(both, loss, np.inf)[None],

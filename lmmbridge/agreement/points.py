@@ -4,12 +4,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import linalg
 
 from lmmbridge import lmm
 from lmmbridge.agreement.tolerances import condition_limit, tolerance, tolerances
 from lmmbridge.engines import Optimum
 from lmmbridge.inputs import Data
 
+#: Of ε·condition: what the arithmetic is granted before its digits fall short of those that agreement wants.
+ROUNDINGS = 10.0
 #: The grid; the end of the range of hsq is added (1, or the last value at which V is positive definite).
 GRID = np.concatenate([np.linspace(0.0, 0.95, 20), [0.99, 0.999]])
 
@@ -30,7 +33,7 @@ class Points:
     condition_X : float
         Of X with columns scaled to length 1 (their units do no harm).
     condition_y : ndarray, shape (m,)
-        ‖y‖ over the norm of its least squares residual: how much of y cancels before anything is left to explain.
+        (‖y‖ + Σ‖x_j b_j‖) / ‖y − Xb‖ with b of ordinary least squares: how much cancels before a residual is left.
     n : int
         Number of individuals.
     """
@@ -58,11 +61,12 @@ class Points:
         """Where engines must agree on "loglik", "sigmasq" or "beta", shape (g, m).
 
         Where the arithmetic leaves the digits that agreement wants: those of β go with the square of cond(V^−½X), which is
-        at most cond(X)√cond(V).
+        at most cond(X)√cond(V), and with cond(V), by which rounding of V moves V⁻¹.
         """
-        condition = (self.condition_X**2 * np.sqrt(self.condition_V) if quantity == "beta"
+        condition = (self.condition_X * np.maximum(self.condition_X * np.sqrt(self.condition_V), self.condition_V)
+                     if quantity == "beta"
                      else self.condition_V * np.maximum(self.condition_y, self.condition_X))
-        return self.well_conditioned & (np.finfo(float).eps * condition <= tolerances()[quantity]["limit"])
+        return self.well_conditioned & (ROUNDINGS * np.finfo(float).eps * condition <= tolerances()[quantity]["limit"])
 
     @property
     def likelihood_noise(self) -> np.ndarray:
@@ -88,16 +92,22 @@ def choose_points(data: Data, eigen: lmm.Eigen, optima: dict[str, Optimum]) -> P
         owner[name] = len(grid) + len(owner)
         rows.append(np.where(usable[name], optimum.hsq, 0.0)[None])
     hsq = np.concatenate(rows)
-    basis = np.linalg.qr(data.X)[0]
-    residual = data.Y - basis @ (basis.T @ data.Y)
-    return Points(hsq, owner, usable, _condition_V(data, eigen, hsq),
-                  condition_X(data),
-                  np.linalg.norm(data.Y, axis=0) / np.linalg.norm(residual, axis=0), len(data.ids))
+    return Points(hsq, owner, usable, _condition_V(data, eigen, hsq), condition_X(data), condition_y(data), len(data.ids))
 
 
 def condition_X(data: Data) -> float:
     """Condition number of X, its columns scaled to length 1 (their units do no harm)."""
     return float(np.linalg.cond(data.X / np.linalg.norm(data.X, axis=0)))
+
+
+def condition_y(data: Data) -> np.ndarray:
+    """(‖y‖ + Σ‖x_j b_j‖) / ‖y − Xb‖ with b of ordinary least squares, by phenotype; infinite where the fit is exact."""
+    basis, R = np.linalg.qr(data.X)
+    coordinates = basis.T @ data.Y
+    cancels = np.linalg.norm(data.Y, axis=0)
+    cancels += np.linalg.norm(data.X, axis=0) @ np.abs(linalg.solve_triangular(R, coordinates))
+    left = np.linalg.norm(data.Y - basis @ coordinates, axis=0)
+    return np.divide(cancels, left, out=np.full_like(left, np.inf), where=left > 0.0)
 
 
 def _condition_V(data: Data, eigen: lmm.Eigen, hsq: np.ndarray) -> np.ndarray:

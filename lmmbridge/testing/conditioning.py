@@ -8,6 +8,7 @@ import numpy as np
 import yaml
 
 from lmmbridge.agreement import tolerances as agreement
+from lmmbridge.agreement.points import condition_X, condition_y
 from lmmbridge.inputs import Data
 from lmmbridge.lmm import eigen_decomposition, rotate, unbounded
 
@@ -30,7 +31,7 @@ class Conditioning:
     X : float
         Of X with columns scaled to length 1.
     y : float
-        ‖y‖ over the norm of its least squares residual; the worst phenotype's.
+        How much cancels before a residual is left (`lmmbridge.agreement.points.condition_y`); the worst phenotype's.
     n : int
     """
 
@@ -40,11 +41,8 @@ class Conditioning:
         root = 1.0 / np.sqrt(noise)
         values = np.linalg.eigvalsh(root[:, None] * data.K * root)
         self.V = np.array([_condition(data.K, noise, values, h) for h in hsq])
-        self.X = float(np.linalg.cond(data.X / np.linalg.norm(data.X, axis=0)))
-        basis = np.linalg.qr(data.X)[0]
-        residual = np.linalg.norm(data.Y - basis @ (basis.T @ data.Y), axis=0)
-        length = np.linalg.norm(data.Y, axis=0)
-        self.y = np.inf if np.any(residual == 0.0) else float(np.max(length / residual))
+        self.X = condition_X(data)
+        self.y = float(np.max(condition_y(data)))
 
     @property
     def tolerance(self) -> np.ndarray:
