@@ -13,6 +13,7 @@ from scipy import optimize, stats
 from lmmbridge.agreement.differences import differences
 from lmmbridge.agreement.ledger import LEDGER
 from lmmbridge.agreement.observations import SAME_TOP, LodOff, OptimumOff, ValueOff, one_phenotype
+from lmmbridge.agreement.scan_models import null_problem
 from lmmbridge.agreement.tolerances import tolerances
 from lmmbridge.engines import ENGINES, EngineFailure, Evaluation
 from lmmbridge.engines.dense import DEPENDENT, gls
@@ -157,6 +158,16 @@ def loses_digits_in_normal_equations(observed: ValueOff) -> bool:
     # What an engine only reports, and does not compute at fixed hsq, is vouched for by its log likelihood.
     return all(float(difference[0, 0]) <= max(tolerances()[quantity]["limit"] / 10.0, SAME_SIZE * normal_equations_error(
         well, observed.hsq, observed.reml, quantity)) for quantity, difference in found.items())
+
+
+def loses_digits_under_the_null(observed: LodOff) -> bool:
+    """LOD = (n/2) log10(Q0/Q1) is off by no more than what our own normal equations lose in Q0."""
+    if observed.hsq is None:
+        return False
+    data = null_problem(observed.place)
+    h = float(LEDGER["qtl2"].from_native_hsq(observed.hsq))
+    error = min(SAME_SIZE * normal_equations_error(data, h, True, "sigmasq"), ALL_DIGITS)
+    return abs(observed.lod - observed.right) <= 0.5 * len(data.ids) * error / np.log(10.0)
 
 
 def climbs_a_noisy_likelihood(observed: OptimumOff) -> bool:

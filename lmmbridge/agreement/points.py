@@ -92,7 +92,14 @@ def choose_points(data: Data, eigen: lmm.Eigen, optima: dict[str, Optimum]) -> P
         owner[name] = len(grid) + len(owner)
         rows.append(np.where(usable[name], optimum.hsq, 0.0)[None])
     hsq = np.concatenate(rows)
-    return Points(hsq, owner, usable, _condition_V(data, eigen, hsq), condition_X(data), condition_y(data), len(data.ids))
+    return points_at(data, eigen, hsq, owner, usable)
+
+
+def points_at(data: Data, eigen: lmm.Eigen, hsq: np.ndarray, owner: dict[str, int] | None = None,
+              usable: dict[str, np.ndarray] | None = None) -> Points:
+    """Those values of hsq (under K), shape (g, m)."""
+    return Points(hsq, owner or {}, usable or {}, _condition_V(data, eigen, hsq), condition_X(data), condition_y(data),
+                  len(data.ids))
 
 
 def condition_X(data: Data) -> float:
@@ -113,9 +120,10 @@ def condition_y(data: Data) -> np.ndarray:
 def _condition_V(data: Data, eigen: lmm.Eigen, hsq: np.ndarray) -> np.ndarray:
     """Condition number at every point of V = hK + (1−h)W⁻¹ or of W½VW½, which engines use: the larger."""
     smallest, largest = (hsq * value + 1.0 - hsq for value in (eigen.values[0], eigen.values[-1]))
-    rotated = np.maximum(smallest, largest) / np.minimum(smallest, largest)
+    with np.errstate(divide="ignore"):      # V may be singular
+        rotated = np.maximum(smallest, largest) / np.minimum(smallest, largest)
     if data.weights is None:
         return rotated
     values = {h: np.linalg.eigvalsh(h * data.K + (1.0 - h) * np.diag(1.0 / data.weights)) for h in np.unique(hsq)}
-    written_out = np.vectorize(lambda h: values[h][-1] / max(values[h][0], np.finfo(float).tiny))(hsq)
+    written_out = np.vectorize(lambda h: values[h][-1] / values[h][0] if values[h][0] > 0.0 else np.inf)(hsq)
     return np.maximum(rotated, written_out)

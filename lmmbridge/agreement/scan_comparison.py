@@ -10,16 +10,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lmmbridge import lmm
 from lmmbridge.agreement import register
 from lmmbridge.agreement.differences import digits
 from lmmbridge.agreement.ledger import LEDGER
+from lmmbridge.agreement.points import points_at
 from lmmbridge.agreement.problems import Problem
 from lmmbridge.agreement.scan_models import Place, null_problem
-from lmmbridge.agreement.tolerances import condition_limit, tolerances
+from lmmbridge.agreement.tolerances import tolerances
 from lmmbridge.agreement.truth import WORDS, Truth, right_lod
 from lmmbridge.agreement.verdicts import ORDER, worst
 from lmmbridge.engines import Engine, EngineFailure
-from lmmbridge.errors import InputError
+from lmmbridge.inputs import Data
 from lmmbridge.qtl2.scan1 import Scan1
 
 #: Peaks are asked for above this LOD, with these intervals.
@@ -96,6 +98,11 @@ class _ScanJudge:
         self.silent: dict[str, tuple[str, str]] = {}
         self.comparisons: list[dict[str, Any]] = []
         self._given: dict[tuple[str, str], Scan1] = {}
+        self._determined_by: dict[str, pd.DataFrame] = {}
+        self._nulls: dict[tuple[str, str], tuple[Data, lmm.Eigen]] = {}
+        self._eigen: dict[tuple[str, tuple[str, ...]], lmm.Eigen] = {}
+        #: Of a pair's LOD curves, each at its own hsq: what is told, by phenotype.
+        self._curves: dict[tuple[str, str], dict[str, _Told]] = {}
         for name, engine in engines.items():
             if not engine.scans:
                 self._leave_out(name, "not comparable", f"{name} does not scan")
@@ -133,14 +140,16 @@ class _ScanJudge:
     def decisions(self, quantity: str, a: str, b: str) -> None:
         """Tier 4: what each engine's own functions make of its own LOD curves."""
         how, columns = DECISIONS[quantity]
+        alone = self._peak_alone(a, b) if quantity == "Bayes intervals" else None
+        if alone is not None:
+            self._failed(a, b, quantity, 4, f"chromosome '{alone}' has a peak and a single position, and a Bayes interval "
+                         "needs two", "not comparable")
+            return
         try:
             found = {name: self.engines[name].peaks(self.data, self.own[name], THRESHOLD, **how) for name in (a, b)}
             crossed = self.engines[a].peaks(self.data, self.own[b], THRESHOLD, **how)
         except EngineFailure as failure:
             self._failed(a, b, quantity, 4, str(failure))
-            return
-        except InputError as refusal:       # there is nothing to decide about
-            self._failed(a, b, quantity, 4, str(refusal), "not comparable")
             return
         limit = tolerances()["position"]["limit"]
         verdicts, reasons = [], {}
@@ -153,16 +162,25 @@ class _ScanJudge:
                     "both decide alike on one LOD curve; their own differ within the tolerance, where positions tie or "
                     "meet the threshold"])
             else:
-                verdicts.append("unexplained")
-                reasons.setdefault("unexplained", Counter()).update(["different decisions on the same LOD curve"
-                                                                     if self._lod_agrees(a, b, name)
-                                                                     else "the LOD curves differ"])
+                told = self._curves[a, b][name]
+                verdict, why = (("unexplained", ["different decisions on the same LOD curve"])
+                                if self._lod_agrees(a, b, name) else
+                                (told.verdict, [f"the LOD curves differ: {why}" for why in told.why]))
+                verdicts.append(verdict)
+                reasons.setdefault(verdict, Counter()).update(why)
         at = max(range(len(verdicts)), key=lambda j: ORDER[verdicts[j]])
         self.comparisons.append({
             "a": a, "b": b, "quantity": quantity, "tier": 4, "counts": dict(Counter(verdicts)), "difference":
             float(sum(verdict != "agree" for verdict in verdicts)), "tolerance": limit, "digits": None,
             "phenotype": self.phenotypes[at], "hsq": None, "peaks": len(found[a]),
             "reasons": {verdict: dict(counted) for verdict, counted in reasons.items()}})
+
+    def _peak_alone(self, a: str, b: str) -> str | None:
+        """A chromosome of one position that has a peak in either engine's LOD curve."""
+        highest = np.fmax(self._lod(self.own[a]), self._lod(self.own[b])).max(axis=1)
+        peaks = set(np.array(self.data.genoprobs.positions)[highest >= THRESHOLD])
+        return next((name for name, array in self.data.genoprobs.items()
+                     if array.sizes["position"] == 1 and peaks.intersection(array.coords["position"].values)), None)
 
     def _failed(self, a: str, b: str, quantity: str, tier: int, why: str, verdict: str = "engine failed") -> None:
         self.comparisons.append({"a": a, "b": b, "quantity": quantity, "tier": tier, "counts": {verdict: 1},
@@ -174,23 +192,38 @@ class _ScanJudge:
         return scan.lod.loc[list(self.data.genoprobs.positions), self.phenotypes].to_numpy()
 
     def _at(self, engine: str, owner: str) -> Scan1:
-        """The engine's scan at the owner's hsq (1/2 stands where the owner has none)."""
+        """The engine's scan at the owner's hsq (1/2 stands where the owner has none that can be compared)."""
         if (engine, owner) not in self._given:
-            hsq = self.own[owner].hsq.fillna(0.5)
+            hsq = self.own[owner].hsq.where(self._determined(owner), 0.5)
             self._given[engine, owner] = self.engines[engine].scan(self.data, self.reml, hsq)
         return self._given[engine, owner]
 
+    def _determined(self, owner: str) -> pd.DataFrame:
+        """Whether the owner has an hsq at which the null model leaves digits to compare, null chromosomes × phenotypes."""
+        if owner not in self._determined_by:
+            hsq = self.own[owner].hsq
+            self._determined_by[owner] = pd.DataFrame(
+                [[self._leaves_digits(row, name, hsq.loc[row, name]) for name in hsq] for row in hsq.index],
+                hsq.index, hsq.columns)
+        return self._determined_by[owner]
+
+    def _leaves_digits(self, null_chromosome: str, phenotype: str, hsq: float) -> bool:
+        if np.isnan(hsq):
+            return False
+        if (null_chromosome, phenotype) not in self._nulls:
+            genoprobs = self.data.genoprobs
+            array = genoprobs[null_chromosome if null_chromosome in genoprobs else next(iter(genoprobs))]
+            data = null_problem(Place(self.data, array.coords["position"].values[0], phenotype))
+            of = null_chromosome, data.ids
+            if of not in self._eigen:
+                self._eigen[of] = lmm.eigen_decomposition(data.K, data.weights)
+            self._nulls[null_chromosome, phenotype] = data, self._eigen[of]
+        points = points_at(*self._nulls[null_chromosome, phenotype], LEDGER["qtl2"].from_native_hsq(np.array([[hsq]])))
+        return bool(points.comparable("loglik").all())
+
     def _comparable(self, owner: str) -> np.ndarray:
-        """Phenotypes for which the owner has an hsq at which V is well-conditioned, on all chromosomes."""
-        hsq = self.own[owner].hsq
-        good = np.ones(len(self.phenotypes), dtype=bool)
-        kinship = self.data.kinship if isinstance(self.data.kinship, dict) else dict.fromkeys(hsq.index, self.data.kinship)
-        for chromosome, K in kinship.items():
-            values = 2.0 * np.linalg.eigvalsh(K.to_numpy())
-            h = hsq.loc[chromosome, self.phenotypes].to_numpy()
-            d = h[:, None] * values + 1.0 - h[:, None]
-            good &= d.max(axis=1) <= condition_limit() * d.min(axis=1)
-        return good
+        """Phenotypes for which all null models of the owner leave the digits to compare."""
+        return self._determined(owner)[self.phenotypes].all().to_numpy()
 
     def _difference(self, a: Scan1, b: Scan1) -> np.ndarray:
         """|ΔLOD|, positions × phenotypes; 0 where neither gives a number, infinite where one does."""
@@ -206,13 +239,14 @@ class _ScanJudge:
             for one in rounds:
                 off = one.off[:, j]
                 if not one.comparable[j]:
-                    told = [(_Told("not comparable", ["V is too ill-conditioned at hsq, or there is no hsq"]), 0.0, 0)]
+                    told = [(_Told("not comparable", ["the null model is too ill-conditioned at hsq, or there is no hsq"]), 0.0, 0)]
                 else:
                     told = [(_Told("agree", []), float(off.max()), int(off.argmax()))] if off.max() <= limit else []
                     told += [(one.explain(int(position), j), float(off[position]), int(position))
                              for position in np.flatnonzero(off > limit)]
                 worst_here = max([worst_here, *told], key=lambda one: (ORDER[one[0].verdict], one[1]))
             found.append(worst_here)
+        self._curves[a, b] = {name: told for name, (told, _, _) in zip(self.phenotypes, found)}
         verdicts = [told.verdict for told, _, _ in found]
         reasons: dict[str, Counter] = {}
         for told, _, _ in found:
@@ -247,6 +281,9 @@ class _ScanJudge:
             h = self._hsq(owner, place)
             scans = {name: self.own[name] if h is None else self._at(name, owner) for name in (a, b)}
             off, right = _held_against_truth(place, scans, dict.fromkeys(scans, h))
+            if not off:
+                return _Told("not comparable", ["rounding may move LOD more than the tolerance, so ill-conditioned is the "
+                                                "model with the QTL"], right)
             return _Told(*register.verdict_on(off, WORDS[right["by"]]), right)
         return explain
 
@@ -327,7 +364,7 @@ def _held_against_truth(place: Place, scans: dict[str, Scan1], hsq: dict[str, fl
     lod = {name: float(scan.lod.loc[place.position, place.phenotype]) for name, scan in scans.items()}
     by, apart = right[next(iter(hsq.values()))][0], {name: abs(lod[name] - right[hsq[name]][1]) for name in scans}
     off = [register.LodOff(name, place, hsq[name], lod[name], right[hsq[name]][1]) for name in scans
-           if not apart[name] <= limit]
+           if not apart[name] <= limit and not apart[name] <= place.rounding(hsq[name])]
     return off, {"by": by, "digits": {name: digits(difference) for name, difference in apart.items()}}
 
 

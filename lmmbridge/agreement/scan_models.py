@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lmmbridge.agreement.points import ROUNDINGS
 from lmmbridge.engines import dense
 from lmmbridge.inputs import Data
 from lmmbridge.qtl2.scan_data import ScanData
@@ -86,17 +87,37 @@ class Place:
         y = self.data.pheno.loc[ids, self.phenotype].to_numpy(float)
         return y, K, weights, 0.0 if hsq is None else hsq, null, np.column_stack([covariates, G])
 
+    def rounding(self, hsq: float | None) -> float:
+        """What rounding may move LOD by, with ten roundings of a fit through coefficients: its residual goes with
+        cond(V^−½X) and with how much of V^−½y cancels, in the model with the QTL. Infinite where that fits exactly."""
+        y, K, weights, h, _, X = self.models(hsq)
+        noise = np.ones(len(y)) if weights is None else 1.0 / weights
+        L = np.linalg.cholesky((0.0 if K is None else h * K) + (1.0 - h) * np.diag(noise))
+        y, X = np.linalg.solve(L, y), independent(np.linalg.solve(L, X))
+        X = X / np.linalg.norm(X, axis=0)
+        b = np.linalg.lstsq(X, y, rcond=None)[0]
+        left = np.linalg.norm(y - X @ b)
+        if left == 0.0:
+            return np.inf
+        cancels = (np.linalg.norm(y) + np.sum(np.abs(b))) / left
+        return float(ROUNDINGS * np.finfo(float).eps * np.linalg.cond(X) * cancels * len(y) / np.log(10.0))
+
     def dense_lod(self, hsq: float | None) -> float:
         """The LOD score by dense generalised least squares, at hsq under twice the kinship matrix."""
         return dense.lod(*self.models(hsq))
 
 
+def independent(X: np.ndarray) -> np.ndarray:
+    """The columns that do not depend on those before them."""
+    lengths = np.linalg.norm(X, axis=0)
+    _, R = np.linalg.qr(X / np.where(lengths > 0.0, lengths, 1.0))
+    return X[:, np.abs(np.diag(R)) > dense.DEPENDENT]
+
+
 def null_problem(place: Place) -> Data:
     """The null model at a place as a problem of its own, under K as given."""
     ids = place.individuals()
-    X = place.designs()[0]
-    _, R = np.linalg.qr(X / np.linalg.norm(X, axis=0))
-    X = X[:, np.abs(np.diag(R)) > dense.DEPENDENT]
+    X = independent(place.designs()[0])
     weights = None if place.data.weights is None else place.data.weights.loc[ids].to_numpy()
     return Data(tuple(ids), (place.phenotype,), (0,), tuple(f"x{j}" for j in range(X.shape[1])),
                 place.data.pheno.loc[ids, [place.phenotype]].to_numpy(float), X, place.kinship.loc[ids, ids].to_numpy(),

@@ -455,6 +455,8 @@ def given_hsq(hsq: Any, chromosomes: list[str], phenotypes: list[str]) -> pd.Dat
               if max(shape) > 1 else "give one value")
     if isinstance(hsq, pd.DataFrame):
         hsq = hsq.set_axis([str(name) for name in hsq.index]).set_axis([str(name) for name in hsq.columns], axis=1)
+        if len(hsq) == len(chromosomes) == 1:       # R/qtl2 names no chromosome where there are no autosomes
+            hsq = hsq.set_axis(chromosomes)
         if set(hsq.index) != set(chromosomes) or set(hsq.columns) != set(phenotypes) or hsq.shape != shape:
             raise InputError(f"hsq has the rows {', '.join(hsq.index)} and the columns {', '.join(hsq.columns)}: {wanted}")
         hsq = hsq.loc[chromosomes, phenotypes]

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 from lmmbridge.agreement.comparison import compare
 from lmmbridge.agreement.ledger import LEDGER
 from lmmbridge.agreement.problems import Problem
+from lmmbridge.agreement.scan_comparison import compare_scans
 from lmmbridge.agreement.verdicts import FAILING
 from lmmbridge.engines import ENGINES
-from lmmbridge.testing.strategies import lmm_problems
+from lmmbridge.testing.strategies import lmm_problems, scan_problems
 
 #: Problems in units of the profile's examples: at least 1000 by default.
-MODELS = 18
+MODELS, SCANS = 18, 5
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +29,18 @@ def engines():
 
 @pytest.fixture(scope="module")
 def tally():
-    """Verdicts of all problems of this module: a test that compares next to nothing does not pass."""
+    """Verdicts on models: a test that compares next to nothing does not pass."""
     counts = Counter()
     yield counts
-    print("\nverdicts on random problems:", dict(counts))
+    print("\nverdicts on random models:", dict(counts))
+
+
+@pytest.fixture(scope="module")
+def scans_tally():
+    """Verdicts on scans."""
+    counts = Counter()
+    yield counts
+    print("\nverdicts on random scans:", dict(counts))
 
 
 def unexplained(case):
@@ -40,20 +49,35 @@ def unexplained(case):
             for one in case["comparisons"] if set(one["counts"]) & set(FAILING)]
 
 
-@settings(max_examples=MODELS * settings.default.max_examples)
-@given(problem=lmm_problems(), reml=st.booleans())
-def test_models(problem, reml, engines, tally):
-    case = compare(Problem("random", problem.label, problem.data), reml, engines, LEDGER, arbitrate=False)
+def judged(case, words, tally):
     tally.update(case["verdicts"])
     tally["problems"] += 1
     for verdict in case["verdicts"]:
         event(verdict)
-    note(problem.label)
+    note(words)
     assert not unexplained(case)
 
 
-def test_enough_was_compared(tally):
-    if "problems" not in tally:
+@settings(max_examples=MODELS * settings.default.max_examples)
+@given(problem=lmm_problems(), reml=st.booleans())
+def test_models(problem, reml, engines, tally):
+    """Tiers 1 and 2: at fixed hsq, and at each engine's own."""
+    judged(compare(Problem("random", problem.label, problem.data), reml, engines, LEDGER, arbitrate=False),
+           problem.label, tally)
+
+
+@settings(max_examples=SCANS * settings.default.max_examples)
+@given(data=scan_problems(phenotypes=2, missing=True) | scan_problems(), reml=st.booleans())
+def test_scans(data, reml, live, scans_tally):
+    """Tiers 3 and 4: LOD curves at one hsq and at each engine's own, peaks and intervals."""
+    engines = {name: live(name) for name in ("python", "qtl2")}
+    judged(compare_scans(Problem("random", data.notes[0], data), reml and data.kinship is not None, engines),
+           data.notes[0], scans_tally)
+
+
+def test_enough_was_compared(tally, scans_tally):
+    if "problems" not in tally or "problems" not in scans_tally:
         pytest.skip("the tests of random problems did not run")
     assert tally["problems"] >= 1000
     assert tally["agree"] >= 10 * tally["problems"]
+    assert scans_tally["agree"] >= 3 * scans_tally["problems"] >= 3 * 250
