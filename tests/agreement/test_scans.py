@@ -3,13 +3,15 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from random import Random
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from hypothesis import find, settings
 
-from lmmbridge.agreement import register
+from lmmbridge.agreement import register, simulation
 from lmmbridge.agreement.problems import Problem
 from lmmbridge.agreement.run import criteria, without_nan
 from lmmbridge.agreement.scan_comparison import compare_scans
@@ -22,6 +24,7 @@ from lmmbridge.qtl2.extdata import extdata
 from lmmbridge.qtl2.genoprobs import DIMS, Genoprobs
 from lmmbridge.qtl2.maps import Map
 from lmmbridge.qtl2.scan_data import ScanData
+from lmmbridge.testing.strategies import scan_problems as random_scans
 
 
 @pytest.fixture(scope="module")
@@ -234,3 +237,73 @@ def test_validate_runs_scans_of_a_cross_of_ones_own(shared_data, live, tmp_path,
                            if one["quantity"] == quantity) for quantity in ("LOD at given hsq", "LOD at own hsq")}
     assert 0.0 < worst["LOD at given hsq"] <= tolerances()["LOD at given hsq"]["limit"]
     assert 0.0 < worst["LOD at own hsq"] <= tolerances()["LOD at own hsq"]["limit"]
+
+
+def random_scan(condition, **options):
+    """The simplest random scan of which that holds."""
+    return find(random_scans(**options), condition, settings=settings(max_examples=300, database=None, deadline=None),
+                random=Random(0))
+
+
+def test_the_x_chromosome_alone(engines):
+    """R/qtl2 files hsq under no chromosome's name then, which any engine takes back."""
+    data = random_scan(lambda data: True, x=True, kinship="overall", cross="intercross", min_n=20)
+    alone = Genoprobs({"X": data.genoprobs["X"]}, {"X": True}, data.genoprobs.crosstype)
+    data = replace(data, genoprobs=alone, map=Map({"X": data.map["X"]}, is_x_chr={"X": True}))
+    case = compare_scans(Problem("x", "", data), True, engines)
+    assert counts(case)["LOD at given hsq"] == counts(case)["LOD at own hsq"] == {"agree": 1}
+
+
+def with_a_large_mean():
+    """V is well-conditioned, and all that costs digits is the mean of y."""
+    data = next(data for name, _, data in simulation.problems() if name == "h0.3-n30-p3")
+    return small_scan(replace(data, Y=data.Y[:, :1] + 1e5, phenotypes=data.phenotypes[:1], positions=data.positions[:1],
+                              K=data.K + 5.0 * np.eye(30)))
+
+
+def test_digits_that_the_null_model_loses_are_a_known_divergence_of_qtl2(engines):
+    case = compare_scans(Problem("mean", "", with_a_large_mean()), True, engines)
+    given = next(one for one in case["comparisons"] if one["quantity"] == "LOD at given hsq")
+    assert given["counts"] == {"known divergence": 1}
+    assert all(why.startswith("normal-equations (qtl2") for why in given["reasons"]["known divergence"])
+
+
+@pytest.mark.parametrize("culprit", ["python", "qtl2"])
+def test_digits_that_the_null_model_loses_excuse_nothing_larger(engines, culprit):
+    engines = engines | {culprit: Faulty(engines[culprit], lambda lod: lod + 1e-2)}
+    case = compare_scans(Problem("mean", "", with_a_large_mean()), True, engines)
+    given = next(one for one in case["comparisons"] if one["quantity"] == "LOD at given hsq")
+    assert given["counts"] == {"unexplained": 1}
+
+
+def nearly_fitted(data):
+    """Residuals of the model with the QTL a thousandth of y."""
+    place = Place(data, data.genoprobs.positions[0], "y1")
+    return 1e-10 < place.rounding(0.5) < 1e-7
+
+
+@pytest.mark.parametrize("culprit", ["python", "qtl2"])
+def test_rounding_at_an_ill_conditioned_position_excuses_nothing_larger(engines, culprit):
+    data = random_scan(nearly_fitted, kinship="overall", max_n=12)
+    engines = engines | {culprit: Faulty(engines[culprit], lambda lod: lod + 1e-5)}
+    case = compare_scans(Problem("near", "", data), True, engines)
+    given = next(one for one in case["comparisons"] if one["quantity"] == "LOD at given hsq")
+    assert given["reasons"] == {"unexplained": {f"off the arbiter's value: {culprit}": 1}}
+
+
+def test_decisions_on_curves_that_differ_have_the_verdict_on_the_curves(engines, iron):
+    engines = engines | {"qtl2": Faulty(engines["qtl2"], lambda lod: lod + 3.0)}
+    case = compare_scans(iron["iron/scan-overall/intercept"], True, engines)
+    for one in case["comparisons"]:
+        if one["tier"] == 4:
+            assert one["reasons"] == {"unexplained": {"the LOD curves differ: off the dense value: qtl2": 2}}
+
+
+def test_a_bayes_interval_on_a_single_position_is_not_comparable(engines):
+    data = random_scan(lambda data: all(array.sizes["position"] == 1 for array in data.genoprobs.values()), kinship="none")
+    high = {name: Faulty(engine, lambda lod: lod + 5.0) for name, engine in engines.items()}
+    case = compare_scans(Problem("one", "", data), False, high)
+    assert counts(case)["peaks"] == {"agree": 1}
+    bayes = next(one for one in case["comparisons"] if one["quantity"] == "Bayes intervals")
+    assert list(bayes["reasons"]["not comparable"]) == [
+        "chromosome '1' has a peak and a single position, and a Bayes interval needs two"]
