@@ -14,7 +14,7 @@ from lmmbridge.lmm.rotation import Eigen, Rotated
 GRID = special.expit(np.linspace(-15.0, 15.0, 51))
 #: Where V is singular at h = 1 the search ends where the smallest d is this: beyond, d is rounding noise.
 SMALLEST_D = 1e-8
-#: Log likelihoods that differ by less than this, relative to 1 + |loglik|, cannot be told apart.
+#: Log likelihoods that differ by less than this, relative to 1 + |loglik|, and rounding, cannot be told apart.
 INDISTINGUISHABLE = 1e-9
 ROOT_EPSILON = float(np.sqrt(np.finfo(float).eps))
 
@@ -84,7 +84,7 @@ def estimate_hsq(rotated: Rotated, reml: bool = True) -> Maximum:
     end = search_end(rotated.eigen)
     grid = np.concatenate([[0.0], GRID[GRID < end], [end]])
     values = np.array([loglik_at(hsq) for hsq in grid])
-    resolution = INDISTINGUISHABLE * (1.0 + np.max(np.abs(values)))
+    resolution = INDISTINGUISHABLE * (1.0 + np.max(np.abs(values))) + _rounding(rotated)
     without_bound = unbounded(rotated, reml)
     if np.ptp(values) <= resolution and not without_bound:
         return Maximum(0.0, float(values[0]), None, True, True, False, None)
@@ -123,6 +123,13 @@ def _climb(loglik_at, score_at, low: float, high: float, end: float) -> tuple[fl
     slack = INDISTINGUISHABLE * 1e-3 * (1.0 + abs(best[1]))
     confirmed = [found for found in candidates if found[2] and found[1] >= best[1] - slack]
     return max(confirmed, key=lambda found: found[1]) if confirmed else best
+
+
+def _rounding(rotated: Rotated) -> float:
+    """What rounding moves a log likelihood by, n log(Q/n)/2: n·ε times what cancels before a residual is left."""
+    fit = least_squares(rotated, 0.0)
+    cancels = np.linalg.norm(rotated.y) + np.linalg.norm(rotated.X, axis=0) @ np.abs(fit.beta)
+    return float(len(fit.d) * np.finfo(float).eps * cancels / np.sqrt(fit.rss))
 
 
 def unbounded(rotated: Rotated, reml: bool) -> bool:

@@ -119,8 +119,9 @@ def fit1(genoprobs: Any, pheno: Any, kinship: Any = None, addcovar: Any = None, 
 
     Notes
     -----
-    As R/qtl2's fit1, but for two faults of it with kinship and weights: an interaction is weighted once here, and the
-    columns of `addcovar` that depend on others are found before they are weighted.
+    As R/qtl2's fit1, but for three faults of it with kinship: with weights, an interaction is weighted once here, and the
+    columns of `addcovar` that depend on others are found before they are weighted; without, columns of `intcovar` that
+    depend on those of `addcovar` are left out here, too, as in R/qtl2's scan1.
 
     Where columns depend on each other, see the notes of `lmmbridge.qtl2.coefficients.scan1coef`; with `zerosum` no
     coefficient is given then, as in R/qtl2, and no standard error (R/qtl2 gives those of ``zerosum=False``).

@@ -60,7 +60,8 @@ def scan1perm(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: A
     As in R/qtl2's scan1perm: the rows of the genotype probabilities of all individuals that have what is needed are
     permuted, the same way for all phenotypes, and those with a missing phenotype are left out after that; kinship,
     covariates, weights and phenotypes stay, and hsq is estimated once, under the null model. A permutation that changes
-    nothing gives the maxima of scan1 (R/qtl2 weights interactions twice where there are kinship, weights and intcovar).
+    nothing gives the maxima of scan1 (R/qtl2, with kinship, weights interactions twice where there are weights, and keeps
+    columns of `intcovar` that depend on those of `addcovar`, whose rounding noise is then a covariate).
     R/qtl2's argument scan_func, another function to scan with, is not offered.
 
     References

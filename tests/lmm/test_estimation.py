@@ -99,6 +99,22 @@ def test_flat(K, reml, tolerance):
     assert fit.sigmasq == pytest.approx(np.var(problem.y, ddof=int(reml)), rel=tolerance("gls"))
 
 
+@pytest.mark.parametrize("mean", [0.0, 1e4, 1e8])
+def test_what_only_rounding_moves_is_flat(mean):
+    """With n − p = 1 REML is the density of one number, whose variance takes up any h; the mean of y costs digits."""
+    K = np.array([[1.0, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 2.0]])
+    problem = Problem(np.array([3.0, 1.0, 7.0]) + mean, np.column_stack([np.ones(3), [0.0, 1.0, 3.0]]), K)
+    assert problem.fit(True).flat
+
+
+@pytest.mark.parametrize("reml", [True, False])
+def test_a_large_mean_of_y_hides_no_maximum(reml, tolerance):
+    problem = simulated(n=60, seed=3)
+    expected, found = problem.fit(reml), problem.but(y=problem.y + 1e6).fit(reml)
+    assert not found.flat and 0.1 < expected.hsq < 0.9
+    assert found.loglik == pytest.approx(expected.loglik, rel=tolerance("large_mean"))
+
+
 def test_identity_with_weights_is_not_flat():
     problem = simulated(n=60, weighted=True, seed=3).but(K=np.eye(60))
     assert not problem.fit().flat
