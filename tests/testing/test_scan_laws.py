@@ -1,6 +1,4 @@
 """Every law of genome scans on lmmbridge.qtl2 and on R/qtl2; what R/qtl2 breaks is traced to the register."""
-from collections import Counter
-
 import pytest
 from hypothesis import settings
 from qtl2_faults import NAMES, known_fault
@@ -23,18 +21,6 @@ def fewer_examples():
     yield
     settings.register_profile("as before", whole)
     settings.load_profile("as before")
-
-
-@pytest.fixture(scope="module")
-def tally(request):
-    """Outcomes by implementation, said at the end of the run."""
-    counts = {"lmmbridge.qtl2": Counter(), "qtl2": Counter()}
-    yield counts
-    said = {name: dict(found) for name, found in counts.items()}
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    reporter.write_line("")
-    for name, found in said.items():
-        reporter.write_line(f"laws of genome scans on {name}: " + ", ".join(f"{what} {n}" for what, n in found.items()))
 
 
 @pytest.mark.parametrize("law", SCAN_LAWS, ids=lambda law: law.name)
