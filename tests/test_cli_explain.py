@@ -94,9 +94,11 @@ def test_too_few_digits_are_no_explanation(problem):
 
 @pytest.mark.parametrize("arguments, sentence", [
     (["liver", "2"], "a: 'liver' is not a number"), (["1", "--phen"], "b: '--phen' is not a number"),
-    (["1", "nan"], "b: nan is not finite"), (["--column=kidney", "1", "2"], "no column 'kidney'"),
+    (["1", "nan"], "b: nan is not finite"), (["1e400", "1"], "a: 1e400 is not finite"),
+    (["--coefficient=intercept", "1", "2"], "coefficient is given, and the numbers are loglik"),
+    (["--column=kidney", "1", "2"], "no column 'kidney'"),
     (["--quantity=hsq", "--hsq=0.4", "1", "2"], "nothing to explain"), (["--hsq=2", "1", "2"], "from 0 to 1"),
-    (["--quantity=beta", "1", "2"], "give one of the columns of X, intercept, sex"),
+    (["--quantity=beta", "1", "2"], "name the one (coefficient), one of the columns of X, intercept, sex"),
     (["--weights=none.csv", "1", "2"], "none.csv does not exist")])
 def test_bad_input_ends_with_one_sentence_and_status_2(problem, arguments, sentence):
     done = explain(problem[0], *arguments)

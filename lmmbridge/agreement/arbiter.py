@@ -167,8 +167,9 @@ class Arbiter:
 
         Notes
         -----
-        As h → 1 with K singular, the log likelihood goes like c log(1−h), c a multiple of ½. It is taken to be
-        unbounded where, at the last h at which K's rounding does not matter yet, it rises faster than with c = −¼.
+        As h → s, where V turns singular (1 where K is; less where K has a negative eigenvalue), the log likelihood goes
+        like c log(s−h), c a multiple of ½. It is taken to be unbounded where, at the last h at which K's rounding does
+        not matter yet, it rises faster than with c = −¼.
         """
         if (reml, column) not in self._summits:
             self._summits[reml, column] = self._find_summit(reml, column)
@@ -183,7 +184,8 @@ class Arbiter:
         for low, high in zip(table, table[1:]):
             if low.score > 0 >= high.score:
                 maxima.append(self._root(low.hsq, high.hsq, reml, column) if high.score < 0 else high)
-        unbounded = self.end < 1.0 and (1 - self._edge) * self.at(self._edge, reml, column).score > 0.25
+        singular = 1 / (mp.one - self._negative)
+        unbounded = self.end < 1.0 and (singular - self._edge) * self.at(self._edge, reml, column).score > 0.25
         if last.score > 0 and not unbounded:
             maxima.append(last)
         maxima.sort(key=lambda point: point.loglik, reverse=True)

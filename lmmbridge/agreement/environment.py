@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import platform
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,8 @@ def _r_environment() -> dict[str, str]:
     """R's version and BLAS, where R is there."""
     try:
         session = shared_session()
+        path = Path(session.eval("extSoftVersion()[['BLAS']]").value)      # of the library; empty where R does not know
         return {"R": session.eval("R.version.string").value,
-                "R BLAS": session.eval("extSoftVersion()[['BLAS']]").value.rsplit("/", 2)[-2]
-                + ", LAPACK " + session.eval("La_version()").value}
+                "R BLAS": f"{path.parent.name or 'unknown'}, LAPACK {session.eval('La_version()').value}"}
     except RUnavailable:
         return {"R": "not available"}

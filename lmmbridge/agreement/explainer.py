@@ -33,6 +33,8 @@ CLOSED = 1e-8
 BY_CHANCE = 0.01
 #: The density of readings around a number is that of so many of its neighbours.
 NEIGHBOURS = 10
+#: Of the sum of two half units: nearer numbers are equal to the digits written.
+EDGE = 0.999
 #: Samples without one individual are tried up to this many, the nearest so many exactly.
 MOST_INDIVIDUALS, NEAREST = 1000, 5
 
@@ -52,10 +54,8 @@ class Number:
         else:
             try:
                 decimal = Decimal(written.strip().replace("−", "-"))
-                exponent = decimal.as_tuple().exponent
-                exact = re.fullmatch(r"[01]", written.strip())
-                half_unit = 0.5 * 10.0**exponent if isinstance(exponent, int) and not exact else 0.0
-                number = cls(float(decimal), half_unit)
+                exact = not decimal.is_finite() or re.fullmatch(r"[01]", written.strip())
+                number = cls(float(decimal), 0.0 if exact else float(Decimal((0, (5,), decimal.as_tuple().exponent - 1))))
             except InvalidOperation:
                 raise InputError(f"{name}: '{written}' is not a number; write it like -108.0032 or 1.2e-3") from None
         if not np.isfinite(number.value):
@@ -199,7 +199,10 @@ def explain(a: str | float, b: str | float, pheno: Any, kinship: Any, covar: Any
     samples = _samples(pheno, kinship, covar, weights, column)
     data = samples["observed"]
     if quantity == "beta" and coefficient not in data.columns:
-        raise InputError(f"coefficient is '{coefficient}': give one of the columns of X, {some_of(data.columns, 10)}")
+        raise InputError(("the numbers are coefficients: name the one (coefficient)" if coefficient is None else
+                          f"coefficient is '{coefficient}'") + f", one of the columns of X, {some_of(data.columns, 10)}")
+    if quantity != "beta" and coefficient is not None:
+        raise InputError(f"coefficient is given, and the numbers are {quantity}: leave it out, or ask for beta")
     values = np.linalg.eigvalsh(data.K)
     answer = Explainer(samples, quantity, reml, hsq, coefficient).answer(*numbers)
     return replace(answer, notes=data.notes + check_eigenvalues(values))
@@ -267,7 +270,8 @@ class Explainer:
         self.tried = 0
         ours = float(self.readings.value(self.baseline))
         gap = a.value - b.value
-        if abs(gap) <= self._allowed(a) + self._allowed(b):
+        # Numbers one unit of their last digit apart come from one number only where both were rounded at the edge.
+        if gap == 0.0 or abs(gap) < EDGE * (self._allowed(a) + self._allowed(b)):
             return Answer("equal", self.readings.quantity, ours, gap, (), 0)
         matches: tuple[list[_Match], list[_Match]] = ([], [])
         found: dict[frozenset[Cause], Explanation] = {}

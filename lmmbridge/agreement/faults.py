@@ -199,12 +199,15 @@ def _evaluation(loglik: np.ndarray, sigmasq: np.ndarray, beta: np.ndarray) -> Ev
 # --- rounding noise taken for a column ----------------------------------------------------------------------------------
 
 def keeps_noise_as_columns(observed: LodOff) -> bool:
-    """With kinship, genotype columns depend on the covariates, and LOD is what random columns in their place could add."""
+    """With kinship, genotype columns depend on the covariates, and LOD is no more than random columns in their place add.
+
+    Columns that are zero, or that depend on each other alone, are not meant.
+    """
     if observed.hsq is None:
         return False
     _, covariates, G = observed.place.designs()
     p = _rank(covariates)
-    lost = p + G.shape[1] - _rank(np.column_stack([covariates, G]))
+    lost = p + _rank(G) - _rank(np.column_stack([covariates, G]))
     if lost == 0:
         return False
     n = len(covariates)

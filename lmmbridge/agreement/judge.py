@@ -216,26 +216,33 @@ class Judge:
                hsq_difference: np.ndarray | None = None) -> None:
         """Judge differences of shape (rows, m); `held_against_truth` says who is right for phenotype j at a row."""
         excess = np.where(comparable, np.nan_to_num(difference / allowed, nan=np.inf), -np.inf)
-        place, every = np.argmax(excess, axis=0), np.arange(self.m)
-        row, excess, difference = rows[place], excess[place, every], difference[place, every]
+        place = np.argmax(excess, axis=0)
         verdicts: list[str] = []
         reasons: dict[str, Counter] = {}
         right: dict[int, dict[str, float]] = {}
         for j in range(self.m):
+            highest = excess[place[j], j]
             if tier == 2 and self.unbounded[j]:
                 verdict, why = "not comparable", ["the likelihood is unbounded: there is no optimum"]
-            elif excess[j] == -np.inf:
+            elif highest == -np.inf:
                 verdict, why = "not comparable", ["V, X or y is too ill-conditioned for this to be compared"]
-            elif excess[j] <= 1.0:
+            elif highest <= 1.0:
                 verdict, why = "agree", []
             else:
-                held = held_against_truth(j, row[j])
-                verdict, why = register.verdict_on(held.off, WORDS[self.truth.by], self._explain)
-                right[j] = held.digits
-                if verdict == "unexplained":
-                    why += _hints(held)
+                verdict = "agree"
+                # What is known at the worst point may hide what is not at another.
+                for at in np.flatnonzero(excess[:, j] > 1.0)[np.argsort(-excess[excess[:, j] > 1.0, j], kind="stable")]:
+                    held = held_against_truth(j, rows[at])
+                    found, reason = register.verdict_on(held.off, WORDS[self.truth.by], self._explain)
+                    if ORDER[found] > ORDER[verdict]:
+                        verdict, why, right[j], place[j] = found, reason, held.digits, at
+                    if found == "unexplained":
+                        why += _hints(held)
+                        break
             verdicts.append(verdict)
             reasons.setdefault(verdict, Counter()).update(why)
+        every = np.arange(self.m)
+        row, excess, difference = rows[place], excess[place, every], difference[place, every]
         counts = Counter(verdicts)
         at = max(range(self.m), key=lambda j: (ORDER[verdicts[j]], excess[j]))
         agreeing = difference[np.array(verdicts) == "agree"]

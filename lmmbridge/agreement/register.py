@@ -159,7 +159,8 @@ class Finding:
     Attributes
     ----------
     state : str
-        "known": the version is on the register and shows it. "known, in another version": a version that is not on the
+        "known": the version is on the register and shows it. "another number": it gives a number that is neither right nor
+        the one on the register (unless that is rounding noise). "known, in another version": a version that is not on the
         register shows it. "known, but fixed": such a version does not show it. "not shown": a version that is on the register
         does not show it here. "failed": the case does not run. "not available": the engine is not here.
     version : str or None
@@ -220,7 +221,8 @@ def check(entry: Divergence, engine: str) -> Finding:
         return Finding("failed", version, message=str(error))
     right, on_register = case.right(inputs), version in case.seen
     if departs(observed, right):
-        state = "known" if on_register else "known, in another version"
+        as_seen = entry.noise or not on_register or not departs(observed, case.seen[version])
+        state = "known, in another version" if not on_register else "known" if as_seen else "another number"
     else:
         state = "not shown" if on_register else "known, but fixed"
     return Finding(state, version, observed, right)
@@ -228,6 +230,8 @@ def check(entry: Divergence, engine: str) -> Finding:
 
 def departs(observed: float, right: float) -> bool:
     """Whether a number, or the lack of one, departs from the right one."""
+    if np.isnan(observed) and np.isnan(right):
+        return False
     return not abs(observed - right) <= MENDED * (1.0 + abs(right))
 
 

@@ -277,7 +277,7 @@ def _sources(code: str) -> list[str]:
 
 def _expected_json(reprex: Reprex) -> str:
     def number(value: float) -> float | None:
-        return None if np.isnan(value) else value
+        return value if np.isfinite(value) else None
 
     content = {"title": reprex.title, "quantity": reprex.quantity, "engine": reprex.engine, "package": reprex.package,
                "version": reprex.version, "observed": number(reprex.observed), "expected": number(reprex.expected),
@@ -316,8 +316,8 @@ def _python_text(text: str) -> str:
 
 
 def _r_number(value: float) -> str:
-    return "NaN" if np.isnan(value) else f"{value:.17g}"
+    return f"{value:.17g}" if np.isfinite(value) else {"nan": "NaN", "inf": "Inf", "-inf": "-Inf"}[str(float(value))]
 
 
 def _python_number(value: float) -> str:
-    return 'float("nan")' if np.isnan(value) else f"{value:.17g}"
+    return f"{value:.17g}" if np.isfinite(value) else f'float("{value}")'

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from typing import TYPE_CHECKING
 
@@ -57,20 +58,20 @@ def explain(a, b, pheno, kinship, covar, weights, column, quantity, coefficient,
     if as_json:
         click.echo(json.dumps(_plain(answer), indent=2, ensure_ascii=False))
     else:
-        click.echo("\n".join(_lines(answer, a, b, "REML" if reml else "ML")))
+        click.echo("\n".join(_lines(answer, a, b, "REML" if reml else "ML", hsq)))
     sys.exit(STATUS[answer.status])
 
 
-def _lines(answer: Answer, a: str, b: str, criterion: str) -> list[str]:
+def _lines(answer: Answer, a: str, b: str, criterion: str, hsq: float | None) -> list[str]:
+    none = "none, the likelihood is unbounded" if hsq is None else "none, V is not positive definite at that hsq"
     lines = [f"{answer.quantity}: A = {a}, B = {b}, a gap of {answer.gap:.6g}",
-             f"ours ({criterion}): {answer.ours:.10g}" if answer.ours == answer.ours
-             else f"ours ({criterion}): none, the likelihood is unbounded"]
+             f"ours ({criterion}): {none if math.isnan(answer.ours) else f'{answer.ours:.10g}'}"]
     if answer.status == "equal":
         return [*lines, "equal: to the digits written, or as near as two searches for hsq come"]
     if answer.status == "unexplained":
         strangers = [letter for letter, ours in zip("AB", answer.ours_somehow) if not ours]
         return [*lines, f"unexplained: none of {answer.tried} sets of known causes closes the gap"
-                + (f"; {' and '.join(strangers)} is ours under none of them" if strangers else "")]
+                + (f"; {' and '.join(strangers)} {'is' if len(strangers) == 1 else 'are'} ours under none of them" if strangers else "")]
     if answer.status == "explained":
         lines.append("explained by" if len(answer.explanations) == 1 else
                      f"explained by any of these {len(answer.explanations)}, which cannot be told apart here")

@@ -195,6 +195,8 @@ def print_findings(console: Console, entries: Sequence[Divergence], findings: di
             seen = f"seen in {case.package} {', '.join(case.seen)}"
             numbers = f"gives {_number(finding.observed)}, right is {_number(finding.right)}"
             said = {"known": f"known: {case.package} {finding.version} {numbers}",
+                    "another number": f"[bold red]another number[/]: {case.package} {finding.version} {numbers}, and "
+                                      f"{_number(case.seen.get(finding.version, math.nan))} is on the register: look what it is",
                     "known, in another version": f"known, and in version {finding.version} as well: {numbers} ({seen})",
                     "known, but fixed": f"[bold red]known, but fixed in version {finding.version}[/]: {numbers} ({seen}); "
                                         "update the register",

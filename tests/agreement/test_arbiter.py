@@ -288,6 +288,20 @@ def test_an_unbounded_likelihood_is_said_to_be_so():
 
 
 @CRITERIA
+@pytest.mark.parametrize("seed", range(4))
+def test_a_likelihood_that_is_bounded_where_V_turns_singular_before_1(reml, seed):
+    """K has one negative eigenvalue, for the constant: REML does not see that direction, and ends at a finite value."""
+    rng = np.random.default_rng(seed)
+    K = simulation.centred_markers(10, rng) - 0.03
+    data = made((K + K.T) / 2.0, rng.normal(size=10))
+    judge, rotated = Arbiter(data), lmm.rotate(lmm.eigen_decomposition(data.K), data.Y, data.X)[0]
+    summit = judge.summit(reml)
+    assert summit.unbounded == lmm.unbounded(rotated, reml) == (not reml)
+    if reml:
+        assert float(summit.best.hsq) == pytest.approx(lmm.estimate_hsq(rotated, True).hsq, abs=1e-6)
+
+
+@CRITERIA
 @pytest.mark.parametrize("scale", [1.0, 1e-6, 1e6, 1e12])
 @pytest.mark.parametrize("outside, unbounded", [(1e-5, False), (0.0, True)])
 def test_a_singular_K_ends_the_range_before_one(outside, unbounded, scale, reml):

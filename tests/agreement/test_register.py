@@ -49,6 +49,8 @@ def test_a_mended_engine_is_noticed_and_the_others_are_not_taken_for_mended(live
 @pytest.mark.parametrize("call, seen, state, outdated", [
     ("observed <- 0.5", {"0.1-0": 0.0}, "known, in another version", False),
     ("observed <- 0.0131945737", None, "not shown", True),
+    ("observed <- 12345", None, "another number", True),
+    ("observed <- NaN", None, "another number", True),
     ("stop('no such function')", None, "failed", True),
 ])
 def test_what_a_check_may_find(call, seen, state, outdated, live):

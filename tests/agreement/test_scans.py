@@ -307,3 +307,22 @@ def test_a_bayes_interval_on_a_single_position_is_not_comparable(engines):
     bayes = next(one for one in case["comparisons"] if one["quantity"] == "Bayes intervals")
     assert list(bayes["reasons"]["not comparable"]) == [
         "chromosome '1' has a peak and a single position, and a Bayes interval needs two"]
+
+
+@pytest.mark.parametrize("culprit", ["python", "qtl2"])
+@pytest.mark.parametrize("shares", [(1.0, 0.0), (0.5, 0.5)], ids=["one does not occur", "two are equal"])
+def test_genotypes_that_depend_on_each_other_alone_excuse_nothing(engines, iron, culprit, shares):
+    """The noise that R/qtl2 keeps is of columns that depend on the covariates."""
+    data = iron["iron/scan-overall/intercept"].data
+    arrays = {}
+    for name in ("1", "2"):
+        values = data.genoprobs[name].values.copy()
+        values[:, 1:] = (1.0 - values[:, :1]) * np.array(shares)[:, None]
+        arrays[name] = data.genoprobs[name].copy(data=values)
+    data = replace(data, genoprobs=Genoprobs(arrays, crosstype=data.genoprobs.crosstype),
+                   map=Map({name: data.map[name] for name in arrays}))
+    engines = engines | {culprit: Faulty(engines[culprit], lambda lod: lod + 1.0)}
+    case = compare_scans(Problem("fewer", "", data), True, engines)
+    for one in case["comparisons"]:
+        if one["tier"] == 3:
+            assert set(one["counts"]) == {"unexplained"}

@@ -45,6 +45,22 @@ class CountsColumns(FitLmm):
         return super().fit(pheno, kinship, covar, weights, reml)
 
 
+class RandomHsq(FitLmm):
+    """The likelihood is right, the estimate is not."""
+
+    rng = np.random.default_rng(0)
+
+    def fit(self, pheno, kinship, covar, weights, reml):
+        return super().fit(pheno, kinship, covar, weights, reml).assign(hsq=lambda table: self.rng.uniform(size=len(table)))
+
+
+class RefusesAll(FitLmm):
+    name = "refuses all"
+
+    def fit(self, pheno, kinship, covar, weights, reml):
+        raise InputError("not today")
+
+
 FAULTS = {"row-order": ByPosition(), "missing": ZeroForMissing(), "strangers": FirstRows(),
           "intercept": CountsColumns(), "twice": CountsColumns()}
 
@@ -58,6 +74,17 @@ def test_law(implementation, law):
 @pytest.mark.parametrize("name", LAWS)
 def test_fault_is_caught(name):
     assert find_breach(LAWS[name], FAULTS[name], 60, seed=0) is not None
+
+
+@pytest.mark.parametrize("name", [name for name in LAWS if name != "twice"])     # which is refused
+def test_a_wrong_hsq_is_caught(name):
+    assert find_breach(LAWS[name], RandomHsq(), 30, seed=0).quantity.startswith("hsq of ")
+
+
+@pytest.mark.parametrize("law", LABELLED_LAWS, ids=lambda law: law.name)
+def test_who_refuses_all_obeys_nothing(law):
+    with pytest.raises(AssertionError, match="could not tell"):
+        law_test(law, RefusesAll(), max_examples=15)()
 
 
 def test_fit_lmm_refuses_a_covariate_given_twice_with_a_sentence():
