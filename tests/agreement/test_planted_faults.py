@@ -171,3 +171,53 @@ def test_bad_scaling_does_not_excuse_a_fault(tmp_path, live, error, scale):
                       [Problem("scaled", "made", data)], {}, "test").execute()
     assert results["status"] == 1
     assert moved(results) == {"lmmlite-cpp"}
+
+
+def large_mean() -> Data:
+    """Normal equations lose digits of y with such a mean where V is ill-conditioned, which is at all h but 0."""
+    n = 12
+    constant = np.ones((n, n)) / n
+    K = 100.0 * (np.eye(n) - constant) + constant + np.diag(np.linspace(0.0, 0.01, n))
+    y = np.random.default_rng(0).normal(size=(n, 1)) + 1000.0
+    return Data(tuple(f"i{i}" for i in range(n)), ("y",), (0,), ("intercept",), y, np.ones((n, 1)), K, None, ())
+
+
+@pytest.mark.parametrize("planted, verdict", [(0.0, "known divergence"), (1e-6, "unexplained")])
+def test_what_is_known_at_the_worst_point_hides_no_fault_at_another(planted, verdict, live, tmp_path):
+    """Only at h = 0, where the engine's fault costs nothing, is something added to its log likelihood."""
+    engine = live("lmmlite-cpp")
+    at_hsq = engine.at_hsq
+
+    def faulty(data, hsq, reml):
+        found = at_hsq(data, hsq, reml)
+        return dataclasses.replace(found, loglik=found.loglik + np.where(hsq == 0.0, planted, 0.0))
+
+    with mock.patch.object(engine, "at_hsq", faulty):
+        results = Run(tmp_path / "out", availability(["dense", "lmmlite-cpp"]), [Problem("made/mean", "made", large_mean())],
+                      {}, "test", arbitrate=False).execute()
+    for case in results["cases"]:
+        one, = (one for one in case["comparisons"] if one["quantity"] == "loglik at fixed hsq")
+        assert set(one["counts"]) == {verdict}
+        if planted:
+            assert one["hsq"] == 0.0
+
+
+@pytest.mark.parametrize("number", [np.inf, -np.inf, np.nan, None], ids=["inf", "-inf", "nan", "error"])
+def test_an_engine_without_a_finite_number_fails_the_run_and_not_the_program(number, live, tmp_path):
+    """Reprex folders are written of it as well; None: it raises when it is asked again."""
+    engine = live("lmmlite-cpp")
+    at_hsq = engine.at_hsq
+
+    def faulty(data, hsq, reml):
+        if number is None and hsq.size == 1:
+            raise ValueError("singular matrix")
+        found = at_hsq(data, hsq, reml)
+        return dataclasses.replace(found, loglik=np.where(np.isclose(hsq, 0.25), 1.0 if number is None else number,
+                                                          found.loglik))
+
+    with mock.patch.object(engine, "at_hsq", faulty):
+        results = run(tmp_path / "out", ["python", "dense", "lmmlite-cpp"])
+    assert results["status"] == 1
+    assert moved(results) == {"lmmlite-cpp"}
+    if number is not None:
+        assert list((tmp_path / "out" / "reprex").rglob("case.py"))

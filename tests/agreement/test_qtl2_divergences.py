@@ -46,6 +46,8 @@ OURS = {
         position(probs), y["a"], K, sex.assign(one=1.0), weights=weights).lod,
     "qtl2-hsq-vector": lambda y, K, probs: qtl2.scan1(probs, y, K, hsq=[0.5, 0.25]).lod["b"].iloc[0],
     "qtl2-zerosum-se": lambda y, sex, probs: qtl2.fit1(position(probs), y["a"], addcovar=sex).SE.iloc[0],
+    "qtl2-missing-weight": lambda y, weights, probs: qtl2.scan1(
+        probs, y, weights=weights.mask(weights.index == "i24")).lod["a"].iloc[0],
     "qtl2-collinear-position": lambda y, K, probs: qtl2.scan1(
         probs, y[["b"]], K, position(probs).iloc[:, 1:]).lod.iloc[0, 0],
 }
