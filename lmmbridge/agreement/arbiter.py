@@ -205,8 +205,8 @@ class Arbiter:
 
     @property
     def _rounding(self) -> float:
-        """Eigenvalues of K up to this may be zero: n·ε·λmax, n counting as 10 at least."""
-        return max(len(self._eigenvalues), 10) * np.finfo(float).eps * self._eigenvalues[-1]
+        """Eigenvalues of K up to this may be zero: n·ε·λmax, n counting as 30 at least."""
+        return max(len(self._eigenvalues), 30) * np.finfo(float).eps * self._eigenvalues[-1]
 
     @property
     def _negative(self) -> float:

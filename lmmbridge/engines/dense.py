@@ -92,7 +92,7 @@ def _last_hsq(data: Data) -> float:
     """1 where V is positive definite there, otherwise the h at which V comes within 1e-8 of being singular."""
     root = np.ones(len(data.ids)) if data.weights is None else np.sqrt(data.weights)
     values = np.linalg.eigvalsh(root[:, None] * data.K * root)
-    if values[0] > max(len(root), 10) * np.finfo(float).eps * values[-1]:
+    if values[0] > max(len(root), 30) * np.finfo(float).eps * values[-1]:
         return 1.0
     return (1.0 - 1e-8) / (1.0 - min(values[0], 0.0))
 

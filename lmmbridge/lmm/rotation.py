@@ -26,8 +26,8 @@ class Eigen:
 
     @property
     def zero(self) -> float:
-        """Eigenvalues up to this are zero to rounding: n·ε·λmax, n counting as 10 at least."""
-        return max(len(self.values), 10) * np.finfo(float).eps * max(self.values[-1], 0.0)
+        """Eigenvalues up to this are zero to rounding: n·ε·λmax, n counting as 30 at least."""
+        return max(len(self.values), 30) * np.finfo(float).eps * max(self.values[-1], 0.0)
 
     @property
     def rank(self) -> int:

@@ -100,7 +100,7 @@ climb <- function(loglik, slope, lower, upper, tol) {
 }
 
 # Eigenvalues up to this, in absolute value, are zero to rounding.
-zero_to_rounding <- function(lambda) max(length(lambda), 10) * .Machine$double.eps * max(abs(lambda))
+zero_to_rounding <- function(lambda) max(length(lambda), 30) * .Machine$double.eps * max(abs(lambda))
 
 # The upper end of the range of h: 1 if V is positive definite there, otherwise where the smallest d is 1e-8.
 last_hsq <- function(lambda)

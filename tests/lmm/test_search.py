@@ -66,7 +66,7 @@ def test_the_search_ends_where_the_smallest_d_is_1e_minus_8(smallest, negative, 
 
 
 def test_the_search_ends_at_1_where_V_is_positive_definite():
-    zero = 10 * np.finfo(float).eps * 2.0
+    zero = 30 * np.finfo(float).eps * 2.0
     for smallest, whole in ((zero, False), (1.5 * zero, True), (0.5, True)):
         assert (lmm.search_end(lmm.Eigen(np.array([smallest, 1.0, 2.0]), np.eye(3))) == 1.0) is whole
 
