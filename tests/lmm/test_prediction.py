@@ -98,10 +98,10 @@ def test_no_predictors_where_the_likelihood_is_unbounded(reml):
 @pytest.mark.parametrize("factor, counts", [(1.5, True), (1.0, False), (0.75, False)])
 def test_directions_of_Z_that_are_rounding_do_not_count(factor, counts, tolerance):
     """Squared singular values up to n·ε of the largest are zero; here that moves ĥ."""
-    n, largest = 32, 2.0**20
+    n, largest = 64, 2.0**20
     small = np.sqrt(factor * n * np.finfo(float).eps) * largest     # with factor 1 a power of 2
-    y = np.random.default_rng(5).normal(size=n) * np.repeat([1e6, 0.1], [6, 26])
-    found, without = (blup(y, np.ones((n, 1)), np.diag(np.repeat([largest, rest], [6, 26]))) for rest in (small, 0.0))
+    y = np.random.default_rng(5).normal(size=n) * np.repeat([1e6, 0.1], [6, 58])
+    found, without = (blup(y, np.ones((n, 1)), np.diag(np.repeat([largest, rest], [6, 58]))) for rest in (small, 0.0))
     assert without.maximum.boundary is None
     same = found.maximum.hsq == pytest.approx(without.maximum.hsq, rel=tolerance("mixed_model_equations"))
     assert same is not counts
