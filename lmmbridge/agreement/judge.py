@@ -283,7 +283,7 @@ class Judge:
         values, observed = [], {}
         for name in (a, b):
             given = [(self.answers[name].at_points, row, self.reml)]
-            if self.points.owner[name] == row:
+            if self.points.owner[name] == row and self.points.usable[name][j]:
                 criterion = self.ledger[name].optimum_is_reml(self.reml) if quantity == "loglik" else self.reml
                 given.append((self._reported(name), 0, criterion))
             for evaluation, at, reml in given:
