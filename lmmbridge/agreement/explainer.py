@@ -115,6 +115,8 @@ class Answer:
         Number of sets of causes tried.
     ours_somehow : tuple of bool
         Whether each number is ours under some set of causes.
+    as_ours : bool
+        Of equal numbers: whether they are ours.
     notes : tuple of str
         What was done to the problem's data.
     """
@@ -126,6 +128,7 @@ class Answer:
     explanations: tuple[Explanation, ...]
     tried: int
     ours_somehow: tuple[bool, bool] = (False, False)
+    as_ours: bool = True
     notes: tuple[str, ...] = ()
 
 
@@ -272,7 +275,8 @@ class Explainer:
         gap = a.value - b.value
         # Numbers one unit of their last digit apart come from one number only where both were rounded at the edge.
         if gap == 0.0 or abs(gap) < EDGE * (self._allowed(a) + self._allowed(b)):
-            return Answer("equal", self.readings.quantity, ours, gap, (), 0)
+            near = abs(ours - a.value) <= self._allowed(a) + self.readings.slack(self.baseline)
+            return Answer("equal", self.readings.quantity, ours, gap, (), 0, as_ours=bool(near))
         matches: tuple[list[_Match], list[_Match]] = ([], [])
         found: dict[frozenset[Cause], Explanation] = {}
         for size in range(3):
@@ -382,9 +386,11 @@ class Explainer:
                 residual = (numbers[0].value - float(one.value)) - (numbers[1].value - float(other.value))
                 chance = (one.by_chance * other.by_chance if one.causes and other.causes
                           else max(one.by_chance, other.by_chance))
-                programs = tuple(cause.name for cause in every if cause.parts and size == 1)
-                new = Explanation(self._reduced(one, numbers[0]), self._reduced(other, numbers[1]), programs,
-                                  float(one.value), float(other.value), residual, chance)
+                reduced = self._reduced(one, numbers[0]), self._reduced(other, numbers[1])
+                # A program is named where all of its convention is needed.
+                programs = tuple(cause.name for cause in every if cause.parts and size == 1
+                                 and set(cause.parts) == set(reduced[0]) | set(reduced[1]))
+                new = Explanation(*reduced, programs, float(one.value), float(other.value), residual, chance)
                 key = frozenset(new.causes_a) | frozenset(new.causes_b)
                 if any(smaller < key for smaller in found):
                     continue

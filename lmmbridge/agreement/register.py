@@ -143,11 +143,11 @@ class Divergence:
         """A report to the authors of the engine's package, in Markdown, with a complete example."""
         case = self.cases[engine]
         version, number = list(case.seen.items())[-1]
-        got = "no number" if np.isnan(number) else f"{number:.10g}"
-        example = f"{case.data}\n{case.call}print(observed, digits = 10)    # {got}; {case.expected:.10g} is right"
+        got = "no number" if np.isnan(number) else f"{number:.7g}"
+        example = f"{case.data}\n{case.call}print(observed)    # {got}; {case.expected:.7g} is right"
         noise = " (rounding noise: another number on every machine)" if self.noise else ""
         parts = [f"# {self.title}", f"{self.happens} Seen in {case.package} {version}.", f"```r\n{example}\n```",
-                 f"This gives {got}{noise} for the {self.quantity}. The right number is {case.expected:.10g}.",
+                 f"This gives {got}{noise} for the {self.quantity}. The right number is {case.expected:.7g}.",
                  f"**Expected.** {self.expectation}", f"**Cause.** {self.cause}"]
         return "\n\n".join(parts) + "\n"
 

@@ -207,6 +207,10 @@ def _case_r(reprex: Reprex) -> str:
 #
 # Needs R and the package {reprex.package}, nothing else. Run it with: Rscript case.R
 
+if (!requireNamespace("{reprex.package}", quietly = TRUE))
+    stop("the R package {reprex.package} is not in ", toString(.libPaths()),
+         "; if it is in another library, name that in the environment variable R_LIBS", call. = FALSE)
+
 {resources.files(__package__).joinpath("reprex_data.R").read_text(encoding="utf-8").strip()}
 
 {reads}
@@ -287,15 +291,16 @@ def _expected_json(reprex: Reprex) -> str:
 
 
 def _readme(reprex: Reprex) -> str:
-    observed = "no number" if np.isnan(reprex.observed) else f"{reprex.observed:.10g}"
+    observed = "no number" if np.isnan(reprex.observed) else f"{reprex.observed:.7g}"
     noise = " This is rounding noise: it differs from machine to machine." if reprex.noise else ""
     data = ", ".join(f"{name}.csv" for name in reprex.inputs)
     who = f"{reprex.package} {reprex.version}"
     paragraphs = [reprex.title, "=" * min(len(reprex.title), WIDTH), *reprex.words,
-                  f"The number: {reprex.quantity}. {who} ({reprex.engine}) gives {observed}; {reprex.expected:.10g} is "
+                  f"The number: {reprex.quantity}. {who} ({reprex.engine}) gives {observed}; {reprex.expected:.7g} is "
                   f"right.{noise}"]
     if reprex.call is not None:
-        paragraphs.append(f"case.R    what {reprex.package} gives. Needs R and {reprex.package}: Rscript case.R")
+        paragraphs.append(f"case.R    what {reprex.package} gives. Needs R and {reprex.package}: Rscript case.R, or R_LIBS=LIBRARY "
+                          f"Rscript case.R where {reprex.package} is in a library of its own")
     else:
         paragraphs.append(f"The engine {reprex.engine} is part of lmmbridge, so that there is no case.R.")
     paragraphs += ["case.py   what is right, by covariance matrices written out. Needs numpy: python3 case.py",

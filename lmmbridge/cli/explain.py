@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from lmmbridge.agreement.causes import Cause
     from lmmbridge.agreement.explainer import Answer, Explanation
 
+#: An explanation that fits by chance with this probability says nothing, and is not shown.
+NOTHING = 0.5
 STATUS = {"equal": 0, "explained": 0, "ambiguous": 1, "unexplained": 1}
 
 
@@ -40,9 +42,10 @@ def explain(a, b, pheno, kinship, covar, weights, column, quantity, coefficient,
     """Say why two programs report different numbers, A and B, for one problem.
 
     Known causes (another scale of K, a dropped constant, ML for REML, log10 for ln, …) are tried singly and in pairs;
-    all the smallest sets that close the gap are told, and nothing where none does. Numbers are compared to the last
-    digit written: give as many as you have. The status is 0 when the numbers are equal or explained, 1 when not, 2 for
-    bad input.
+    all the smallest sets that close the gap are told, and nothing where none does. One individual left out is a cause,
+    too. A set counts if at most one of 100 unrelated numbers would fit as well. Numbers are compared to the last digit
+    written: give as many as you have. The status is 0 when the numbers are equal or explained, 1 when not, or not with
+    so few digits, 2 for bad input.
     """
     from lmmbridge.agreement import explainer
     from lmmbridge.kinship_files import read_kinship_file
@@ -63,21 +66,32 @@ def explain(a, b, pheno, kinship, covar, weights, column, quantity, coefficient,
 
 
 def _lines(answer: Answer, a: str, b: str, criterion: str, hsq: float | None) -> list[str]:
+    from lmmbridge.agreement.explainer import BY_CHANCE
+
     none = "none, the likelihood is unbounded" if hsq is None else "none, V is not positive definite at that hsq"
     lines = [f"{answer.quantity}: A = {a}, B = {b}, a gap of {answer.gap:.6g}",
              f"ours ({criterion}): {none if math.isnan(answer.ours) else f'{answer.ours:.10g}'}"]
     if answer.status == "equal":
-        return [*lines, "equal: to the digits written, or as near as two searches for hsq come"]
+        return [*lines, "equal: to the digits written, or as near as two searches for hsq come",
+                *([] if answer.as_ours else ["but neither is ours: do they belong to this phenotype, and to these files?"])]
     if answer.status == "unexplained":
         strangers = [letter for letter, ours in zip("AB", answer.ours_somehow) if not ours]
-        return [*lines, f"unexplained: none of {answer.tried} sets of known causes closes the gap"
-                + (f"; {' and '.join(strangers)} {'is' if len(strangers) == 1 else 'are'} ours under none of them" if strangers else "")]
+        return [*lines, f"unexplained: none of {answer.tried} sets of known causes closes the gap",
+                *(f"no known cause, nor pair of them, turns our number into {letter}" for letter in strangers)]
+    told = [one for one in answer.explanations if one.by_chance < NOTHING]
+    best = min(one.by_chance for one in answer.explanations)
     if answer.status == "explained":
-        lines.append("explained by" if len(answer.explanations) == 1 else
-                     f"explained by any of these {len(answer.explanations)}, which cannot be told apart here")
+        lines.append("explained by" if len(told) == 1 else
+                     f"explained by any of these {len(told)}, which cannot be told apart here")
+    elif best <= BY_CHANCE:
+        lines.append("not explained: more than one of these fits, and they differ in digits that were not given; give more "
+                     "digits")
+    elif told:
+        lines.append(f"not explained: these fit, but so would unrelated numbers, with a probability of {best:.1g} (up to "
+                     f"{BY_CHANCE:g} counts); give more digits")
     else:
-        lines.append("not explained: these would fit, but no better than chance might, or differ; give more digits")
-    for explanation in answer.explanations:
+        lines.append("not explained: with so few digits nearly any number would fit; give more digits")
+    for explanation in told:
         lines += ["", *_told(explanation)]
     return lines
 

@@ -208,4 +208,4 @@ def print_findings(console: Console, entries: Sequence[Divergence], findings: di
 
 
 def _number(value: float) -> str:
-    return "no number" if math.isnan(value) else f"{value:.10g}"
+    return "no number" if math.isnan(value) else f"{value:.7g}"

@@ -61,9 +61,11 @@ class Breach:
     hsq: tuple[float, ...] = ()
 
     def __str__(self) -> str:
-        return (f"{self.implementation} breaks the law '{self.law}': {self.quantity} is {self.observed!r} where the "
-                f"law asks for {self.expected!r} (off by {self.difference:.3g}, tolerance {self.tolerance:.3g}); "
-                f"{self.words}")
+        breaks = f"{self.implementation} breaks the law '{self.law}': "
+        if self.quantity == "an answer":
+            return f"{breaks}it gives no answer; {self.words}"
+        return (f"{breaks}{self.quantity} is {self.observed!r} where the law asks for {self.expected!r} (off by "
+                f"{self.difference:.3g} on the quantity's own scale, tolerance {self.tolerance:.3g}); {self.words}")
 
 
 @dataclass(frozen=True, eq=False)
