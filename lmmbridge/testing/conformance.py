@@ -94,13 +94,13 @@ def find_breach(law: Law, implementation: Any, max_examples: int = 200, seed: in
     Warns
     -----
     UserWarning
-        Where the law could be applied to no case, with the reason: that nothing was found then says nothing.
+        Where no case could tell, with the reasons: that nothing was found then says nothing.
     """
     seen: Counter = Counter()
 
     def breaks(drawn: Any) -> bool:
         what, found = outcome(law, implementation, drawn)
-        seen[found if what == "not applicable" else ""] += 1
+        seen["" if what in ("held", "breach") else found] += 1
         return what == "breach"
 
     quiet = settings(max_examples=max_examples, database=None, deadline=None, suppress_health_check=list(HealthCheck))
@@ -108,7 +108,7 @@ def find_breach(law: Law, implementation: Any, max_examples: int = 200, seed: in
         case = find(law.cases, breaks, settings=quiet, random=Random(seed))
     except NoSuchExample:
         if not seen[""]:
-            warnings.warn(f"law '{law.name}' was not applied to {implementation.name}: {'; '.join(filter(None, seen))}",
+            warnings.warn(f"law '{law.name}' was not applied to {implementation.name}: {'; '.join(seen)}",
                           stacklevel=2)
         return None
     return law.breach(implementation, case)
