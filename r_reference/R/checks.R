@@ -29,16 +29,19 @@ check_weights <- function(w, n) {
     if (any(w <= 0)) fault("weights must be positive: they are 1/variance.")
 }
 
+# A column is a combination of others if no more than this part of it is outside their span.
+OUTSIDE <- 1e-10
+
 check_covariates <- function(X) {
     n <- nrow(X)
     p <- ncol(X)
     if (n <= p) fault("There must be more individuals than columns of X, and there are ", n, " and ", p, ".")
-    if (qr(X)$rank < p) fault("X must have full column rank: a column is zero or a combination of the others.")
+    if (qr(X, tol = OUTSIDE)$rank < p) fault("X must have full column rank: a column is zero or a combination of the others.")
 }
 
 check_residuals <- function(y, X) {
     n <- nrow(X)
-    none <- colSums(qr.resid(qr(X), y)^2) <= (10 * n * .Machine$double.eps)^2 * colSums(y^2)
+    none <- colSums(qr.resid(qr(X, tol = 0), y)^2) <= (10 * n * .Machine$double.eps)^2 * colSums(y^2)
     if (any(none)) fault("Phenotype ", which(none)[1], " is fitted exactly by X: nothing is left to estimate from.")
 }
 

@@ -61,7 +61,7 @@ eigen_rotation <- function(K, y, X = NULL, weights = NULL) {
                    y = crossprod(U, sqrt(w) * y),               # U' W^1/2 y
                    X = crossprod(U, sqrt(w) * X),               # U' W^1/2 X
                    logdet_W = sum(log(w)),                      # log|W|
-                   logdet_XtX = logdet_crossprod(qr(X))),       # log|X'X|
+                   logdet_XtX = logdet_crossprod(qr(X, tol = 0))), # log|X'X|
               class = "rotated")
 }
 

@@ -116,7 +116,7 @@ is_unbounded <- function(rotated, reml, column) {
     u <- sum(singular)
     if (u == 0) return(FALSE)
 
-    QR <- qr(rotated$X)
+    QR <- qr(rotated$X, tol = 0)
     e <- qr.resid(QR, rotated$y[, column])              # least squares residual, in the coordinates U
     U0B <- qr.Q(QR)[singular, , drop = FALSE]
     U0e <- e[singular]                                  # differs from U0'y by a combination of U0'X

@@ -36,6 +36,8 @@ test_that("X is checked", {
     expect_error(fit_lmm(y, K, replace(X, 4, Inf)), "X must be finite: it has missing or infinite entries.", fixed = TRUE)
     for (twin in list(0, X[, 2], X[, 1] - 2 * X[, 2]))
         expect_error(fit_lmm(y, K, cbind(X, twin)), "X must have full column rank", fixed = TRUE)
+    expect_silent(fit_lmm(y, K, cbind(X, X[, 2] + 1e-8 * cos(1:12))))       # nearly dependent is not dependent
+    expect_error(fit_lmm(y, K, cbind(X, X[, 2] + 1e-12 * cos(1:12))), "X must have full column rank", fixed = TRUE)
     expect_error(fit_lmm(y, K, diag(12)), "There must be more individuals than columns of X, and there are 12 and 12.",
                  fixed = TRUE)
 })
