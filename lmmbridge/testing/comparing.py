@@ -148,6 +148,7 @@ def breach_of_height(law: str, engine: Translated, case: Case, own: float, other
     worst = int(np.argmax(loss - allowed[told]))
     if loss[worst] <= allowed[told][worst]:
         return None
+    higher = float(hsq[1:][told][worst])
     return Breach(law, engine.name, "likelihood at hsq", float(height[0]), float(height[1 + worst]), float(loss[worst]),
-                  float(allowed[told][worst]), (data,), f"{case!r}; hsq = {own!r} against {hsq[1:][told][worst]!r}",
-                  case.reml, (own,))
+                  float(allowed[told][worst]), (data, data), f"{case!r}; hsq = {own!r} against {higher!r}", case.reml,
+                  (own, higher))

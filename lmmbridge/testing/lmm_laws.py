@@ -244,7 +244,7 @@ LMM_LAWS: tuple[Law, ...] = (
     _law("no-kinship", "at h = 0 another K changes nothing", "V is W⁻¹ there.", cases_at_zero(), breach_of_change),
     _law("flat", "K = cW⁻¹: L and β are the same at every h, σ² → σ²/(hc + 1−h)",
          "V is W⁻¹ up to scale, and σ² takes up the scale.", cases_without_structure(), breach_of_change),
-    _law("copies", "two independent copies of everybody: ML* doubles, REML* → ML* + REML* + c(n, p), β stays",
+    _law("copies", "two independent copies of everybody: ML* doubles, REML* → ML* + REML* + a constant of n and p, β stays",
          "Q, log|V| and X'V⁻¹X are sums over independent parts.", cases(), breach_of_copies),
     _law("blocks", "K block-diagonal: log|V|, z'V⁻¹z, z'V⁻¹y and y'V⁻¹y are the sums over the blocks",
          "V⁻¹ of independent blocks is block-diagonal.", cases_of_blocks(), breach_of_blocks),

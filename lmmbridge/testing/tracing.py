@@ -25,9 +25,10 @@ def known_divergence(breach: Breach) -> str | None:
     engine = Translated(ENGINES[breach.implementation], LEDGER[breach.implementation])
     criteria = (False, True) if breach.reml is None else (breach.reml,)
     off: list[OptimumOff | ValueOff] = []
-    for data, h in zip(breach.problems, breach.hsq):
+    for place, (data, h) in enumerate(zip(breach.problems, breach.hsq)):
         if breach.quantity in ("hsq", "likelihood at hsq"):
-            off += _optimum_off(engine, data, h, breach.reml)
+            if breach.law != "highest" or place == 0:       # its second hsq is no optimum, but higher
+                off += _optimum_off(engine, data, h, breach.reml)
             off += [one for one in _values_off(engine, data, h, breach.reml) if one.quantity == "loglik"]
         else:
             off += [one for reml in criteria for one in _values_off(engine, data, h, reml)]
