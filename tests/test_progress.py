@@ -252,7 +252,8 @@ def test_cores_are_a_number(cores):
 
 
 SCAN = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)    # which a shell's background jobs ignore
 import numpy as np, pandas as pd, xarray as xr
 from lmmbridge.qtl2.genoprobs import DIMS, Genoprobs
 from lmmbridge.qtl2.scan1 import scan1
