@@ -387,9 +387,10 @@ class Explainer:
                 chance = (one.by_chance * other.by_chance if one.causes and other.causes
                           else max(one.by_chance, other.by_chance))
                 reduced = self._reduced(one, numbers[0]), self._reduced(other, numbers[1])
-                # A program is named where all of its convention is needed.
-                programs = tuple(cause.name for cause in every if cause.parts and size == 1
-                                 and set(cause.parts) == set(reduced[0]) | set(reduced[1]))
+                # A program is named where what is told of its convention gives its very number.
+                same = all(self._slack(read_with(self.baseline, list(causes)), Number(float(match.value))) is not None
+                           for causes, match in zip(reduced, (one, other)))
+                programs = tuple(cause.name for cause in every if cause.parts and size == 1 and same)
                 new = Explanation(*reduced, programs, float(one.value), float(other.value), residual, chance)
                 key = frozenset(new.causes_a) | frozenset(new.causes_b)
                 if any(smaller < key for smaller in found):
