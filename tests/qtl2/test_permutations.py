@@ -305,7 +305,9 @@ def test_maxima_are_distributed_as_those_of_qtl2(iron):
 def test_ctrl_c_ends_it_at_once(tmp_path):
     script = tmp_path / "permute.py"
     script.write_text("""
-import numpy as np, pandas as pd, xarray as xr, sys
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)    # which a shell's background jobs ignore
+import numpy as np, pandas as pd, xarray as xr
 from lmmbridge.qtl2.genoprobs import DIMS, Genoprobs
 from lmmbridge.qtl2.permutations import scan1perm
 rng = np.random.default_rng(1)
