@@ -78,7 +78,7 @@ def compare(problem: Problem, reml: bool, engines: dict[str, Engine], ledger: di
 def _no_answer(data: Data, failure: Exception) -> tuple[str, str]:
     """Verdict and reason where an engine gave no answer: it may refuse an X that it cannot tell from a singular one."""
     words = str(failure) if isinstance(failure, EngineFailure) else f"{type(failure).__name__}: {failure}"
-    if condition_X(data) > condition_limit():
+    if condition_X(data.X) > condition_limit():
         return "not comparable", f"X is too ill-conditioned for this to be compared, and the engine says: {words}"
     return "engine failed", words
 

@@ -231,7 +231,8 @@ class Judge:
             else:
                 verdict = "agree"
                 # What is known at the worst point may hide what is not at another.
-                for at in np.flatnonzero(excess[:, j] > 1.0)[np.argsort(-excess[excess[:, j] > 1.0, j], kind="stable")]:
+                beyond = np.argsort(-excess[:, j], kind="stable")[:np.sum(excess[:, j] > 1.0)]
+                for at in beyond:
                     held = held_against_truth(j, rows[at])
                     found, reason = register.verdict_on(held.off, WORDS[self.truth.by], self._explain)
                     if ORDER[found] > ORDER[verdict]:

@@ -98,22 +98,22 @@ def choose_points(data: Data, eigen: lmm.Eigen, optima: dict[str, Optimum]) -> P
 def points_at(data: Data, eigen: lmm.Eigen, hsq: np.ndarray, owner: dict[str, int] | None = None,
               usable: dict[str, np.ndarray] | None = None) -> Points:
     """Those values of hsq (under K), shape (g, m)."""
-    return Points(hsq, owner or {}, usable or {}, _condition_V(data, eigen, hsq), condition_X(data), condition_y(data),
-                  len(data.ids))
+    return Points(hsq, owner or {}, usable or {}, _condition_V(data, eigen, hsq), condition_X(data.X),
+                  condition_y(data.Y, data.X), len(data.ids))
 
 
-def condition_X(data: Data) -> float:
+def condition_X(X: np.ndarray) -> float:
     """Condition number of X, its columns scaled to length 1 (their units do no harm)."""
-    return float(np.linalg.cond(data.X / np.linalg.norm(data.X, axis=0)))
+    return float(np.linalg.cond(X / np.linalg.norm(X, axis=0)))
 
 
-def condition_y(data: Data) -> np.ndarray:
+def condition_y(Y: np.ndarray, X: np.ndarray) -> np.ndarray:
     """(‖y‖ + Σ‖x_j b_j‖) / ‖y − Xb‖ with b of ordinary least squares, by phenotype; infinite where the fit is exact."""
-    basis, R = np.linalg.qr(data.X)
-    coordinates = basis.T @ data.Y
-    cancels = np.linalg.norm(data.Y, axis=0)
-    cancels += np.linalg.norm(data.X, axis=0) @ np.abs(linalg.solve_triangular(R, coordinates))
-    left = np.linalg.norm(data.Y - basis @ coordinates, axis=0)
+    basis, R = np.linalg.qr(X)
+    coordinates = basis.T @ Y
+    cancels = np.linalg.norm(Y, axis=0)
+    cancels += np.linalg.norm(X, axis=0) @ np.abs(linalg.solve_triangular(R, coordinates))
+    left = np.linalg.norm(Y - basis @ coordinates, axis=0)
     return np.divide(cancels, left, out=np.full_like(left, np.inf), where=left > 0.0)
 
 

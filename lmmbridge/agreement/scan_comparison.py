@@ -239,7 +239,8 @@ class _ScanJudge:
             for one in rounds:
                 off = one.off[:, j]
                 if not one.comparable[j]:
-                    told = [(_Told("not comparable", ["the null model is too ill-conditioned at hsq, or there is no hsq"]), 0.0, 0)]
+                    told = [(_Told("not comparable", ["the null model is too ill-conditioned at hsq, or there is no hsq"]),
+                             0.0, 0)]
                 else:
                     told = [(_Told("agree", []), float(off.max()), int(off.argmax()))] if off.max() <= limit else []
                     told += [(one.explain(int(position), j), float(off[position]), int(position))

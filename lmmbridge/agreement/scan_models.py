@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lmmbridge.agreement.points import ROUNDINGS
+from lmmbridge.agreement.points import ROUNDINGS, condition_X, condition_y
 from lmmbridge.engines import dense
 from lmmbridge.inputs import Data
 from lmmbridge.qtl2.scan_data import ScanData
@@ -94,13 +94,8 @@ class Place:
         noise = np.ones(len(y)) if weights is None else 1.0 / weights
         L = np.linalg.cholesky((0.0 if K is None else h * K) + (1.0 - h) * np.diag(noise))
         y, X = np.linalg.solve(L, y), independent(np.linalg.solve(L, X))
-        X = X / np.linalg.norm(X, axis=0)
-        b = np.linalg.lstsq(X, y, rcond=None)[0]
-        left = np.linalg.norm(y - X @ b)
-        if left == 0.0:
-            return np.inf
-        cancels = (np.linalg.norm(y) + np.sum(np.abs(b))) / left
-        return float(ROUNDINGS * np.finfo(float).eps * np.linalg.cond(X) * cancels * len(y) / np.log(10.0))
+        condition = condition_X(X) * float(condition_y(y[:, None], X)[0])
+        return float(ROUNDINGS * np.finfo(float).eps * condition * len(y) / np.log(10.0))
 
     def dense_lod(self, hsq: float | None) -> float:
         """The LOD score by dense generalised least squares, at hsq under twice the kinship matrix."""

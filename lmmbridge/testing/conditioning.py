@@ -41,8 +41,8 @@ class Conditioning:
         root = 1.0 / np.sqrt(noise)
         values = np.linalg.eigvalsh(root[:, None] * data.K * root)
         self.V = np.array([_condition(data.K, noise, values, h) for h in hsq])
-        self.X = condition_X(data)
-        self.y = float(np.max(condition_y(data)))
+        self.X = condition_X(data.X)
+        self.y = float(np.max(condition_y(data.Y, data.X)))
 
     @property
     def tolerance(self) -> np.ndarray:
