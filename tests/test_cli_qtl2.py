@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from lmmbridge.cli import main
 from lmmbridge.cli.inputs import covariates
-from lmmbridge.cli.output import new_folder
+from lmmbridge.files import new_folder
 from lmmbridge.cli.scan import _figures, _file_names
 from lmmbridge.engines import ENGINES
 from lmmbridge.qtl2 import (calc_genoprob, calc_kinship, est_herit, extdata, from_r, insert_pseudomarkers, read_cross2,

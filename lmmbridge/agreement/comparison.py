@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -40,13 +41,15 @@ def compare(problem: Problem, reml: bool, engines: dict[str, Engine], ledger: di
     data = problem.data
     rotated = lmm.rotate(lmm.eigen_decomposition(data.K, data.weights), data.Y, data.X)
     silent: dict[str, tuple[str, str]] = {}
-    natives = {}
+    natives, seconds = {}, {}
     for name, engine in engines.items():
         if data.weights is not None and not engine.takes_weights:
             silent[name] = ("not comparable", f"{name} takes no weights")
             continue
         try:
+            started = perf_counter()
             natives[name] = engine.optimum(data, reml)
+            seconds[name] = {"optimum": perf_counter() - started}
         except Exception as failure:    # whatever an engine raises costs its answer, not the run
             silent[name] = _no_answer(data, failure)
     optima = {name: ledger[name].translate_optimum(native, data, reml) for name, native in natives.items()}
@@ -54,7 +57,8 @@ def compare(problem: Problem, reml: bool, engines: dict[str, Engine], ledger: di
     answers = {}
     for name, native in natives.items():
         try:
-            answers[name] = _answers(engines[name], ledger, name, data, reml, points, native, optima[name])
+            answers[name] = _answers(engines[name], ledger, name, data, reml, points, native, optima[name],
+                                     seconds[name])
         except Exception as failure:
             silent[name] = _no_answer(data, failure)
 
@@ -84,17 +88,19 @@ def _no_answer(data: Data, failure: Exception) -> tuple[str, str]:
 
 
 def _answers(engine: Engine, ledger: dict[str, Convention], name: str, data: Data, reml: bool, points: Points,
-             native: Optimum, optimum: Optimum) -> Answers:
+             native: Optimum, optimum: Optimum, seconds: dict[str, float]) -> Answers:
     convention = ledger[name]
 
-    def at(hsq: np.ndarray, criterion: bool) -> Evaluation:
+    def at(hsq: np.ndarray, criterion: bool) -> tuple[Evaluation, Evaluation]:
         evaluation = engine.at_hsq(data, convention.to_native_hsq(hsq), criterion)
-        return convention.translate_evaluation(evaluation, hsq, data, criterion)
+        return evaluation, convention.translate_evaluation(evaluation, hsq, data, criterion)
 
     # Under REML an engine may report the ML value at its ĥ: the others are then asked for theirs there.
     some_report_ml = reml and any(not ledger[other].optimum_is_reml(True) for other in points.owner)
-    ml = at(points.hsq[points.grid:], False).loglik if some_report_ml else None
-    return Answers(native, optimum, at(points.hsq, reml), ml)
+    ml = at(points.hsq[points.grid:], False)[1].loglik if some_report_ml else None
+    started = perf_counter()
+    native_at_points, at_points = at(points.hsq, reml)
+    return Answers(native, optimum, native_at_points, at_points, ml, seconds | {"at_hsq": perf_counter() - started})
 
 
 def _record(problem: Problem, reml: bool, judge: Judge, rank_K: int,
@@ -103,11 +109,13 @@ def _record(problem: Problem, reml: bool, judge: Judge, rank_K: int,
     data, points, answers = problem.data, judge.points, judge.answers
     n, p = data.X.shape
     counts = judge.counts()
-    engines = {name: {"status": "answered", "message": "", "warnings": list(answer.native.warnings)}
-               for name, answer in answers.items()}
-    engines |= {name: {"status": verdict, "message": why, "warnings": []} for name, (verdict, why) in silent.items()}
+    engines = {name: {"status": "answered", "message": "", "warnings": list(answer.native.warnings),
+                      "seconds": answer.seconds} for name, answer in answers.items()}
+    engines |= {name: {"status": verdict, "message": why, "warnings": [], "seconds": {}}
+                for name, (verdict, why) in silent.items()}
     return {
         "case": f"{problem.name}/{'REML' if reml else 'ML'}", "problem": problem.name, "source": problem.source,
+        "seed": problem.seed,
         "criterion": "REML" if reml else "ML", "n": n, "p": p, "rank_K": rank_K, "weights": data.weights is not None,
         "content_hash": data.content_hash, "columns": list(data.columns), "phenotypes": list(data.phenotypes),
         "notes": list(data.notes), "engines": engines,
@@ -121,8 +129,11 @@ def _record(problem: Problem, reml: bool, judge: Judge, rank_K: int,
         "identical": {f"{a} = {b}": [int(np.sum(answers[a].at_points.loglik == answers[b].at_points.loglik)),
                                      int(points.hsq.size)] for a, b in combinations(answers, 2)},
         "curve": {"phenotype": data.phenotypes[0], "hsq": points.hsq[:points.grid, 0].tolist(),
+                  "native": {name: answer.native_at_points.loglik[:points.grid, 0].tolist()
+                             for name, answer in answers.items()},
                   "loglik": {name: answer.at_points.loglik[:points.grid, 0].tolist()
                              for name, answer in answers.items()}},
+        "scan": None,
     }
 
 

@@ -35,16 +35,20 @@ class Answers:
     ----------
     native, optimum : Optimum
         At its own ĥ: as reported, and translated.
-    at_points : Evaluation
-        Translated answers at the points of comparison.
+    native_at_points, at_points : Evaluation
+        At the points of comparison: as reported, and translated.
     ml_at_optima : ndarray, shape (engines, m), or None
         Under REML: ML* at every engine's ĥ, where some engine reports that.
+    seconds : dict
+        What the engine was asked ("optimum", "at_hsq") → wall-clock time it took.
     """
 
     native: Optimum
     optimum: Optimum
+    native_at_points: Evaluation
     at_points: Evaluation
     ml_at_optima: np.ndarray | None
+    seconds: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ class Held:
     ----------
     off : list of Observation
         What is off beyond tolerance and wants an explanation.
+    right : float, list of float, or None
+        The right value; of β the coefficients, of optima the ĥ of the highest likelihood.
     digits : dict
         Engine → digits to which it is right.
     observed : dict
@@ -62,6 +68,7 @@ class Held:
     """
 
     off: list[register.Observation]
+    right: float | list[float] | None
     digits: dict[str, float]
     observed: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -75,7 +82,8 @@ class Judge:
         A record per pair of engines and quantity: for each phenotype the worst point gives the verdict; the verdicts
         are counted and the worst phenotype is told in full.
     worst : dict
-        Engine → (m,) rank of the worst verdict on any of its answers for a phenotype.
+        Engine → (m,) rank of the worst verdict on any of its answers for a phenotype; where only the other of a pair is
+        off what is right, the verdict on the pair is the other's.
     truth : Truth
         Who is right where engines differ.
     """
@@ -104,20 +112,28 @@ class Judge:
         found = differences(self.answers[a].at_points, self.answers[b].at_points, self.data)
         for quantity, difference in found.items():
             self._judge(f"{quantity} at fixed hsq", 1, a, b, rows, difference, self.points.tolerance(quantity, rows),
-                        self.points.comparable(quantity), partial(self._values, quantity, a, b))
+                        self.points.comparable(quantity), partial(self._held_values, quantity, a, b),
+                        lambda at, j: {name: _value(self.answers[name].at_points, quantity, at, j) for name in (a, b)})
 
     def reported(self, a: str, b: str) -> None:
         """Tier 2: what one engine reports at its own ĥ against what the other computes at that ĥ."""
-        found = [(self.points.owner[one], one, differences(self._reported(one), self._computed(other, one), self.data))
-                 for one, other in ((a, b), (b, a))]
+        found = []
+        for one, other in ((a, b), (b, a)):
+            reported, computed = self._reported(one), self._computed(other, one)
+            found.append(({one: reported, other: computed}, one, differences(reported, computed, self.data)))
         for quantity in ("loglik", "sigmasq", "beta"):
-            made = [(row, one, difference[quantity][0]) for row, one, difference in found if quantity in difference]
+            made = [(given, one, difference[quantity][0]) for given, one, difference in found if quantity in difference]
             if made:
-                rows = np.array([row for row, _, _ in made])
+                rows = np.array([self.points.owner[one] for _, one, _ in made])
                 comparable = np.array([self.points.comparable(quantity)[row] & self.points.usable[one]
-                                       for row, one, _ in made])
+                                       for row, (_, one, _) in zip(rows, made)])
+
+                def values(at: int, j: int) -> dict[str, float | list[float]]:
+                    return {name: _value(made[at][0][name], quantity, 0, j) for name in (a, b)}
+
                 self._judge(f"reported {quantity}", 2, a, b, rows, np.array([difference for _, _, difference in made]),
-                            self.points.tolerance(quantity, rows), comparable, partial(self._values, quantity, a, b))
+                            self.points.tolerance(quantity, rows), comparable,
+                            partial(self._held_values, quantity, a, b), values)
 
     def optima(self, a: str, b: str) -> None:
         """Tier 2: the likelihood that one engine's ĥ loses against the other's."""
@@ -129,7 +145,8 @@ class Judge:
         limit = tolerances()["optimum"]["limit"]
         comparable &= self.points.likelihood_noise * (1.0 + np.abs(self.answers[a].at_points.loglik[row_a])) <= limit
         self._judge("optimum", 2, a, b, np.array([row_a]), np.where(both, loss, np.inf)[None],
-                    np.full((1, self.m), limit), comparable[None], partial(self._optima, a, b),
+                    np.full((1, self.m), limit), comparable[None], partial(self._held_optima, a, b),
+                    lambda at, j: {name: float(self.answers[name].optimum.hsq[j]) for name in (a, b)},
                     hsq_difference=np.abs(self.answers[a].optimum.hsq - self.answers[b].optimum.hsq))
 
     def ill_conditioned(self) -> list[dict[str, Any]]:
@@ -213,13 +230,17 @@ class Judge:
 
     def _judge(self, quantity: str, tier: int, a: str, b: str, rows: np.ndarray, difference: np.ndarray,
                allowed: np.ndarray, comparable: np.ndarray, held_against_truth: Callable[[int, int], Held],
-               hsq_difference: np.ndarray | None = None) -> None:
-        """Judge differences of shape (rows, m); `held_against_truth` says who is right for phenotype j at a row."""
+               values: Callable[[int, int], dict[str, Any]], hsq_difference: np.ndarray | None = None) -> None:
+        """Judge differences of shape (rows, m).
+
+        `held_against_truth` says who is right for phenotype j at a row, `values` what the two gave at the k-th of `rows`
+        for phenotype j.
+        """
         excess = np.where(comparable, np.nan_to_num(difference / allowed, nan=np.inf), -np.inf)
         place = np.argmax(excess, axis=0)
         verdicts: list[str] = []
         reasons: dict[str, Counter] = {}
-        right: dict[int, dict[str, float]] = {}
+        right: dict[int, Held] = {}
         for j in range(self.m):
             highest = excess[place[j], j]
             if tier == 2 and self.unbounded[j]:
@@ -236,7 +257,7 @@ class Judge:
                     held = held_against_truth(j, rows[at])
                     found, reason = register.verdict_on(held.off, WORDS[self.truth.by], self._explain)
                     if ORDER[found] > ORDER[verdict]:
-                        verdict, why, right[j], place[j] = found, reason, held.digits, at
+                        verdict, why, right[j], place[j] = found, reason, held, at
                     if found == "unexplained":
                         why += _hints(held)
                         break
@@ -251,17 +272,19 @@ class Judge:
                   "difference": float(difference[at]), "tolerance": float(allowed[place[at], at]),
                   "digits": digits(np.max(agreeing)) if len(agreeing) else None,
                   "phenotype": self.data.phenotypes[at], "hsq": float(self.points.hsq[row[at], at]),
+                  "values": values(place[at], at),
                   "reasons": {verdict: dict(found) for verdict, found in reasons.items() if found}}
         if at in right:
-            record["right"] = {"by": self.truth.by, "digits": right[at]}
+            record["right"] = {"by": self.truth.by, "values": dict.fromkeys((a, b), right[at].right),
+                               "digits": right[at].digits}
         if hsq_difference is not None:
             record["hsq_difference"] = float(hsq_difference[at])
         self.comparisons.append(record)
-        ranks = np.array([ORDER[verdict] for verdict in verdicts])
         for name in (a, b):
-            self.worst[name] = np.maximum(self.worst[name], ranks)
+            self.worst[name] = np.maximum(self.worst[name], [ORDER[verdict] if _concerns(name, right.get(j)) else 0
+                                                             for j, verdict in enumerate(verdicts)])
 
-    def _optima(self, a: str, b: str, j: int, row: int) -> Held:
+    def _held_optima(self, a: str, b: str, j: int, row: int) -> Held:
         """Of two engines, those whose ĥ loses likelihood against the best: the arbiter's, or the best engine's."""
         hsq = {name: float(answer.optimum.hsq[j]) for name, answer in self.answers.items()
                if self.points.usable[name][j]}
@@ -271,13 +294,13 @@ class Judge:
             hsq["arbiter"], height["arbiter"] = float(best.hsq), float(best.loglik)
         height = {name: value for name, value in height.items() if np.isfinite(value)}
         if not height:
-            return Held([], {})
+            return Held([], None, {})
         top, limit = max(height, key=height.__getitem__), tolerances()["optimum"]["limit"]
         off = [register.OptimumOff(name, self.data, j, self.reml, float(self.answers[name].optimum.hsq[j]), height[top])
                for name in (a, b) if name not in height or height[top] - height[name] > limit]
-        return Held(off, {name: digits(relative_error(hsq.get(name, np.nan), hsq[top])) for name in (a, b)})
+        return Held(off, hsq[top], {name: digits(relative_error(hsq.get(name, np.nan), hsq[top])) for name in (a, b)})
 
-    def _values(self, quantity: str, a: str, b: str, j: int, row: int) -> Held:
+    def _held_values(self, quantity: str, a: str, b: str, j: int, row: int) -> Held:
         """Of two engines, those whose value at a point, computed or reported, is off the right one beyond tolerance."""
         hsq = float(self.points.hsq[row, j])
         allowed = float(self.points.tolerance(quantity, np.array([row]))[0, j])
@@ -295,8 +318,9 @@ class Judge:
         # Two that differ by more than the tolerance cannot both be within half of it.
         off = ([value for value in values if value.difference > allowed]
                or [value for value in values if value.difference > allowed / 2.0])
-        return Held(off, {name: min(digits(value.difference) for value in values if value.engine == name)
-                          for name in dict.fromkeys(value.engine for value in values)}, observed)
+        best = {name: min(digits(value.difference) for value in values if value.engine == name)
+                for name in dict.fromkeys(value.engine for value in values)}
+        return Held(off, _value(self.truth.at(hsq, j, self.reml), quantity, 0, 0), best, observed)
 
 
 def _hints(held: Held) -> list[str]:
@@ -309,6 +333,16 @@ def _hints(held: Held) -> list[str]:
             if found:
                 hints.append(f"{value.engine}: {found} would close the gap")
     return list(dict.fromkeys(hints))
+
+
+def _concerns(engine: str, held: Held | None) -> bool:
+    """Whether a verdict on a pair is one on this engine: not where the other alone is off what is right."""
+    return held is None or not held.off or any(one.engine == engine for one in held.off)
+
+
+def _value(evaluation: Evaluation, quantity: str, row: int, column: int) -> float | list[float]:
+    """One number of an evaluation; of β the coefficients."""
+    return getattr(evaluation, quantity)[row, ..., column].tolist()
 
 
 def _one(evaluation: Evaluation, row: int, column: int) -> Evaluation:

@@ -16,6 +16,8 @@ from lmmbridge.rlink import RError, RUnavailable
 from lmmbridge.tables import read_csv
 
 CROSSES = ("iron", "grav2")
+#: Of made covariates.
+SEED = 20
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,16 @@ class Problem:
     name : str
         Parts joined by "/", for example iron/overall/covariates.
     source : str
-        Where it comes from: package and version, seed, or files.
+        Where it comes from: package and version, or files.
     data : Data or ScanData
+    seed : int or None
+        Of the numbers in it that were drawn.
     """
 
     name: str
     source: str
     data: Data | ScanData
+    seed: int | None = None
 
 
 class ProblemsUnavailable(RuntimeError):
@@ -54,10 +59,12 @@ def cross_problems(cross: str) -> list[Problem]:
         raise ProblemsUnavailable(f"the {cross} data come with the R package qtl2, which cannot be used here "
                                   f"({error}); run make setup") from error
     pheno = pd.DataFrame(found["pheno"], index=found["ids"], columns=np.atleast_1d(found["phenotypes"]))
+    seed = None
     if found["covar"] is None:
-        rng = np.random.default_rng(20)
+        seed = SEED
+        rng = np.random.default_rng(seed)
         covar = pd.DataFrame({"group": np.arange(len(pheno)) % 2, "variate": rng.normal(size=len(pheno))}, pheno.index)
-        made = ", covariates made (seed 20)"
+        made = f", covariates made (seed {seed})"
     else:
         covar = pd.DataFrame(np.asarray(found["covar"]), found["covar_ids"], np.atleast_1d(found["covariates"]))
         made = ""
@@ -65,8 +72,8 @@ def cross_problems(cross: str) -> list[Problem]:
     problems = []
     for kinship_name, K in found["kinship"].items():
         kinship = pd.DataFrame(K, found["kinship_ids"], found["kinship_ids"])
-        for label, columns, said in (("intercept", None, ""), ("covariates", covar, made)):
-            problems += _named(f"{cross}/{kinship_name}/{label}", source + said, prepare(pheno, kinship, columns))
+        for label, columns, said, drawn in (("intercept", None, "", None), ("covariates", covar, made, seed)):
+            problems += _named(f"{cross}/{kinship_name}/{label}", source + said, prepare(pheno, kinship, columns), drawn)
     return problems
 
 
@@ -91,7 +98,7 @@ def _positive_semidefinite(data: Data) -> Data:
     return replace(data, K=K, notes=(*data.notes, note))
 
 
-def _named(name: str, source: str, batches: list[Data]) -> list[Problem]:
+def _named(name: str, source: str, batches: list[Data], seed: int | None = None) -> list[Problem]:
     if len(batches) == 1:
-        return [Problem(name, source, batches[0])]
-    return [Problem(f"{name}/pattern{i + 1}", source, data) for i, data in enumerate(batches)]
+        return [Problem(name, source, batches[0], seed)]
+    return [Problem(f"{name}/pattern{i + 1}", source, data, seed) for i, data in enumerate(batches)]

@@ -27,7 +27,8 @@ import pandas as pd
 
 from lmmbridge import __version__
 from lmmbridge.agreement import direct, reprex_data
-from lmmbridge.agreement.environment import environment
+from lmmbridge.agreement.engine_calls import r_text
+from lmmbridge.agreement.provenance import provenance
 from lmmbridge.agreement.register import Divergence
 from lmmbridge.engines import ENGINES
 from lmmbridge.errors import InputError
@@ -200,18 +201,28 @@ def _reader(value: Any) -> str:
 
 # --- case.R, case.py, expected.json, README.txt ------------------------------------------------------------------------
 
-def _case_r(reprex: Reprex) -> str:
+def scripts(reprex: Reprex) -> dict[str, str | None]:
+    """The same as two texts that need no file: "R" (None where the engine is not R's) and "python"."""
+    return {"R": None if reprex.call is None else _case_r(reprex, alone=True), "python": _case_py(reprex, alone=True)}
+
+
+def _case_r(reprex: Reprex, alone: bool = False) -> str:
+    """The R script; `alone`: with the data in it."""
+    data = resources.files(__package__)
+    files = _files_in_r(reprex) if alone else data.joinpath("reprex_files.R").read_text(encoding="utf-8").strip()
     reads = "\n".join(f'{name} <- {_reader(value)}("{name}")' for name, value in reprex.inputs.items())
     return f"""\
 {_comment(reprex.title)}
 #
-# Needs R and the package {reprex.package}, nothing else. Run it with: Rscript case.R
+# Needs R and the package {reprex.package}, nothing else.{"" if alone else " Run it with: Rscript case.R"}
 
 if (!requireNamespace("{reprex.package}", quietly = TRUE))
     stop("the R package {reprex.package} is not in ", toString(.libPaths()),
          "; if it is in another library, name that in the environment variable R_LIBS", call. = FALSE)
 
-{resources.files(__package__).joinpath("reprex_data.R").read_text(encoding="utf-8").strip()}
+{files}
+
+{data.joinpath("reprex_data.R").read_text(encoding="utf-8").strip()}
 
 {reads}
 
@@ -231,18 +242,18 @@ cat(sprintf("difference %.17g\\n", observed - expected))
 """
 
 
-def _case_py(reprex: Reprex) -> str:
+def _case_py(reprex: Reprex, alone: bool = False) -> str:
+    """The Python script; `alone`: with the data in it."""
     reads = "\n".join(f'{name} = {_reader(value)}("{name}")' for name, value in reprex.inputs.items())
     code = f"{reads}\n{reprex.direct}"
-    functions = "\n\n\n".join(_sources(code))
+    functions = "\n\n\n".join(_sources(code, {"open_table": _files_in_python(reprex)} if alone else {}))
     return f'''\
 """{_python_text(textwrap.fill(reprex.title, WIDTH))}
 
-Needs Python and numpy, nothing else. Run it with: python3 case.py
+Needs Python and numpy, nothing else.{"" if alone else " Run it with: python3 case.py"}
 """
-import csv
-from pathlib import Path
-
+import csv{chr(10) + "import io" if alone else ""}
+{"" if alone else "from pathlib import Path" + chr(10)}
 import numpy as np
 
 
@@ -265,10 +276,27 @@ print("difference %.17g" % (observed - expected))
 '''
 
 
-def _sources(code: str) -> list[str]:
-    """The source of the functions of `reprex_data` and `direct` that code calls, straight or through others."""
+def _files_in_r(reprex: Reprex) -> str:
+    """R code: the data as text, and `open_table`, which opens it."""
+    tables = ",\n".join(f"{name} = c(\n" + ",\n".join(map(r_text, csv_text(value)[:-1].split("\n"))) + ")"
+                        for name, value in reprex.inputs.items())
+    return f"tables <- list(\n{tables})\n\nopen_table <- function(name) textConnection(tables[[name]])"
+
+
+def _files_in_python(reprex: Reprex) -> str:
+    """Python code: the data as text, and `open_table`, which opens it."""
+    tables = ",\n".join(f"    {name!r}: (\n" + "\n".join(repr(line) for line in csv_text(value).splitlines(keepends=True)) + ")"
+                        for name, value in reprex.inputs.items())
+    return f"tables = {{\n{tables}}}\n\n\ndef open_table(name):\n    return io.StringIO(tables[name])"
+
+
+def _sources(code: str, instead: dict[str, str]) -> list[str]:
+    """The source of the functions of `reprex_data` and `direct` that code calls, straight or through others.
+
+    `instead` has other sources for some.
+    """
     functions = {name: inspect.getsource(function) for module in (reprex_data, direct)
-                 for name, function in vars(module).items() if inspect.isfunction(function)}
+                 for name, function in vars(module).items() if inspect.isfunction(function)} | instead
     needed: set[str] = set()
     waiting = [code]
     while waiting:
@@ -286,7 +314,7 @@ def _expected_json(reprex: Reprex) -> str:
     content = {"title": reprex.title, "quantity": reprex.quantity, "engine": reprex.engine, "package": reprex.package,
                "version": reprex.version, "observed": number(reprex.observed), "expected": number(reprex.expected),
                "difference": number(reprex.observed - reprex.expected), "rounding_noise": reprex.noise,
-               "versions": {"lmmbridge": __version__, reprex.package: reprex.version} | environment()}
+               "lmmbridge": __version__, "provenance": provenance([reprex.package] if reprex.call is not None else [])}
     return json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 

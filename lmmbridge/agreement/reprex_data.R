@@ -1,10 +1,7 @@
-# Reading the data files beside this script. The numbers have 17 digits, so that they are the very numbers of the case.
-
-here <- sub("^--file=", "", grep("^--file=", commandArgs(FALSE), value = TRUE))
-here <- if (length(here)) dirname(gsub("~+~", " ", here, fixed = TRUE)) else "."
+# Reading the data. The numbers have 17 digits, so that they are the very numbers of the case.
 
 read_table <- function(name) {
-    table <- read.csv(file.path(here, paste0(name, ".csv")), header = FALSE, colClasses = "character",
+    table <- read.csv(open_table(name), header = FALSE, colClasses = "character",
                       na.strings = character(0), encoding = "UTF-8")
     names(table) <- unlist(table[1, ])
     table[-1, ]

@@ -1,13 +1,18 @@
-"""Reading the data files of a reprex folder; `reprex` copies these functions into its case.py. Nothing but numpy."""
+"""Reading the data of a reprex; `reprex` copies these functions into its scripts. Nothing but numpy."""
 import csv
 from pathlib import Path
 
 import numpy as np
 
 
+def open_table(name):
+    """<name>.csv beside this script."""
+    return open(Path(__file__).with_name(name + ".csv"), newline="", encoding="utf-8")
+
+
 def read_table(name):
-    """The first row and the other rows of <name>.csv beside this script, as text."""
-    with open(Path(__file__).with_name(name + ".csv"), newline="", encoding="utf-8") as file:
+    """The first row and the other rows of <name>.csv, as text."""
+    with open_table(name) as file:
         first, *rows = csv.reader(file)
     return first, rows
 

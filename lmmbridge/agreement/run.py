@@ -10,10 +10,10 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor, as_completed
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +23,24 @@ import pandas as pd
 from lmmbridge import __version__
 from lmmbridge.agreement import comparison_reprex, register
 from lmmbridge.agreement.comparison import compare
-from lmmbridge.agreement.environment import environment
 from lmmbridge.agreement.ledger import LEDGER, Convention
 from lmmbridge.agreement.problems import Problem, ProblemsUnavailable
-from lmmbridge.agreement.reprex import safe_name, write_reprex
+from lmmbridge.agreement.provenance import provenance
+from lmmbridge.agreement.reprex import of_divergence, safe_name, scripts, write_reprex
+from lmmbridge.agreement.results import SCHEMA_VERSION
 from lmmbridge.agreement.scan_comparison import compare_scans
 from lmmbridge.agreement.tolerances import tolerances
 from lmmbridge.agreement.verdicts import FAILING, ORDER
 from lmmbridge.engines import ENGINES, Availability
 from lmmbridge.errors import InputError
+from lmmbridge.files import write_atomically
 from lmmbridge.qtl2.scan_data import ScanData
+from lmmbridge.rlink import RLinkError
 
-SCHEMA_VERSION = "1.0"
 #: Two engines that give this many log likelihoods, all the same to the bit, are one implementation called twice.
 ENOUGH_TO_TELL = 20
+#: Scripts with the data of a case in them are part of the results up to this number of characters.
+LONGEST_SCRIPT = 50_000
 
 
 def availability(names: list[str]) -> dict[str, Availability]:
@@ -132,7 +136,8 @@ class Run:
 
     def _open_folder(self) -> None:
         request = self.out / "run.json"
-        mine = {"fingerprint": self.fingerprint, "command": self.command}
+        mine = {"fingerprint": self.fingerprint, "command": self.command,
+                "date": datetime.now(timezone.utc).isoformat(timespec="seconds")}
         try:
             self.out.mkdir(parents=True, exist_ok=True)
             occupied = any(not path.name.endswith(".part") for path in self.out.iterdir())
@@ -177,7 +182,9 @@ class Run:
             for engine, reprex in comparison_reprex.of_case(problem, reml, case, versions, self.ledger).items():
                 folder = Path("reprex") / safe_name(case["case"]) / safe_name(engine)
                 write_reprex(self.out / folder, reprex, replace=True)
-                case["reprex"][engine] = folder.as_posix()
+                texts = scripts(reprex)
+                short = all(len(text) <= LONGEST_SCRIPT for text in texts.values() if text is not None)
+                case["reprex"][engine] = {"folder": folder.as_posix(), **(texts if short else dict.fromkeys(texts))}
         self._write(self._path(problem, reml), json.dumps(without_nan(case), allow_nan=False))
 
     def _finish(self) -> dict[str, Any]:
@@ -188,29 +195,36 @@ class Run:
         verdicts["not available"] += (sum(found.version is None for found in self.available.values())
                                       + len(self.unavailable))
         failures = self._failures(cases, verdicts)
-        engines = [{"name": name, "version": found.version, "status": found.status, "remedy": found.remedy,
-                    "description": ENGINES[name].description, "search": ENGINES[name].search,
-                    "computes": list(ENGINES[name].computes), "conventions": list(self.ledger[name].words)}
-                   for name, found in self.available.items()]
-        for engine in engines:
-            if engine["status"] == "live" and cases and all(
-                    case["engines"].get(engine["name"], {}).get("status") == "engine failed" for case in cases):
-                engine["status"] = "failed"
+        packages = dict.fromkeys(ENGINES[name].package for name in self.live if hasattr(ENGINES[name], "package"))
+        origin = provenance(list(packages))
         versions = {name: found.version for name, found in self.available.items() if found.version is not None}
+        asked = json.loads((self.out / "run.json").read_text(encoding="utf-8"))
         results = {
-            "schema_version": SCHEMA_VERSION, "lmmbridge": __version__,
-            "command": json.loads((self.out / "run.json").read_text(encoding="utf-8"))["command"],
-            "status": 1 if failures else 0, "failures": failures, "engines": engines,
+            "schema_version": SCHEMA_VERSION, "lmmbridge": __version__, "command": asked["command"], "date": asked["date"],
+            "status": 1 if failures else 0, "failures": failures,
+            "engines": [self._engine(name, cases, origin) for name in self.available],
             "verdicts": {verdict: verdicts[verdict] for verdict in ORDER if verdicts[verdict]},
-            "divergences": register.occurrences(cases, versions),
+            "divergences": [_with_case(row) for row in register.occurrences(cases, versions)],
             "unavailable_problems": {family: str(reason) for family, reason in self.unavailable.items()},
-            "tolerances": tolerances(), "environment": environment(), "cases": cases,
+            "tolerances": tolerances(), "provenance": origin, "cases": cases,
         }
         self._write(self.out / "cases.csv", estimates_table(cases).to_csv(index=False))
         if any(case.get("scan") is not None for case in cases):
             self._write(self.out / "peaks.csv", peaks_table(cases).to_csv(index=False))
         self._write(self.out / "results.json", json.dumps(results, allow_nan=False))
         return results
+
+    def _engine(self, name: str, cases: list[dict[str, Any]], origin: dict[str, Any]) -> dict[str, Any]:
+        """What a reader wants to know of an engine."""
+        engine, found = ENGINES[name], self.available[name]
+        failed = found.status == "live" and cases and all(
+            case["engines"].get(name, {}).get("status") == "engine failed" for case in cases)
+        blas = {"Python's BLAS": origin["blas"], "R's BLAS": origin["r"] and origin["r"]["blas"]}
+        return {"name": name, "version": found.version, "status": "failed" if failed else found.status,
+                "remedy": found.remedy, "build": found.build, "blas": blas.get(engine.linear_algebra, engine.linear_algebra),
+                "description": engine.description, "search": engine.search, "computes": list(engine.computes),
+                "optimum_criterion": self.ledger[name].optimum_criterion,
+                "conventions": list(self.ledger[name].words)}
 
     def _failures(self, cases: list[dict[str, Any]], verdicts: Counter) -> list[str]:
         """Why the run's status is 1; empty where it is 0."""
@@ -228,6 +242,17 @@ class Run:
         failures += [f"{pair}: all {total} log likelihoods are the same to the bit; these engines are one "
                      "implementation called twice" for pair, (equal, total) in same.items() if equal == total >= ENOUGH_TO_TELL]
         return failures
+
+
+def _with_case(row: dict[str, Any]) -> dict[str, Any]:
+    """What a run says of an entry of the register, with the entry's cause and its smallest case, run here."""
+    entry = next(entry for entry in register.REGISTER if entry.name == row["entry"])
+    told = {"cause": entry.cause, "quantity": entry.quantity}
+    try:
+        reprex = of_divergence(entry, row["engine"])
+    except (InputError, RLinkError):
+        return row | told | {"observed": None, "right": entry.cases[row["engine"]].expected, "reprex": None}
+    return row | told | without_nan({"observed": reprex.observed, "right": reprex.expected, "reprex": scripts(reprex)})
 
 
 def run_case(problem: Problem, reml: bool, names: list[str], ledger: dict[str, Convention],
@@ -275,17 +300,6 @@ def _code_hash() -> str:
         if path.suffix in (".py", ".R", ".yaml"):
             digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file that is there whole or not at all, whenever the process is killed."""
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".", suffix=".part",
-                                     delete=False) as part:
-        part.write(text)
-        part.flush()
-        os.fsync(part.fileno())
-    os.chmod(part.name, 0o644)
-    os.replace(part.name, path)
 
 
 def without_nan(value: Any) -> Any:

@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from time import perf_counter
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -59,7 +60,7 @@ def compare_scans(problem: Problem, reml: bool, engines: dict[str, Engine]) -> d
 
 @dataclass(frozen=True)
 class _Told:
-    """Verdict and reasons; and who is right: "by" (arbiter or dense), "digits" (by engine)."""
+    """Verdict and reasons; and who is right: "by" (arbiter or dense), "values" and "digits" (by engine)."""
 
     verdict: str
     why: list[str]
@@ -76,16 +77,25 @@ class _Round:
 
     Attributes
     ----------
-    off : ndarray, shape (positions, m)
-        |ΔLOD|.
+    scans : dict of Scan1
+        Of the two engines.
     comparable : ndarray of bool, shape (m,)
     explain : function
         What to say where |ΔLOD| is beyond the tolerance.
     """
 
-    off: np.ndarray
+    scans: dict[str, Scan1]
     comparable: np.ndarray
     explain: Explain
+
+
+class _Place(NamedTuple):
+    """What is told of one position of one phenotype in a round."""
+
+    told: _Told
+    off: float
+    position: int
+    scans: dict[str, Scan1]
 
 
 class _ScanJudge:
@@ -95,6 +105,7 @@ class _ScanJudge:
         self.problem, self.data, self.reml, self.engines = problem, problem.data, reml, engines
         self.phenotypes = list(self.data.phenotypes)
         self.own: dict[str, Scan1] = {}
+        self.seconds: dict[str, dict[str, float]] = {}
         self.silent: dict[str, tuple[str, str]] = {}
         self.comparisons: list[dict[str, Any]] = []
         self._given: dict[tuple[str, str], Scan1] = {}
@@ -108,7 +119,9 @@ class _ScanJudge:
                 self._leave_out(name, "not comparable", f"{name} does not scan")
                 continue
             try:
+                started = perf_counter()
                 self.own[name] = engine.scan(self.data, reml)
+                self.seconds[name] = {"scan": perf_counter() - started}
             except Exception as failure:    # whatever an engine raises costs its answer, not the run
                 self._leave_out(name, "engine failed", _words(failure))
 
@@ -121,11 +134,11 @@ class _ScanJudge:
     def at_given_hsq(self, a: str, b: str) -> None:
         """Tier 3: LOD curves at one given hsq, that of each of the two."""
         if self.data.kinship is None:
-            rounds = [_Round(self._difference(self.own[a], self.own[b]), np.ones(len(self.phenotypes), dtype=bool),
+            rounds = [_Round({name: self.own[name] for name in (a, b)}, np.ones(len(self.phenotypes), dtype=bool),
                              self._explain_given(a, b, a))]
         else:
             try:
-                rounds = [_Round(self._difference(self._at(a, owner), self._at(b, owner)), self._comparable(owner),
+                rounds = [_Round({name: self._at(name, owner) for name in (a, b)}, self._comparable(owner),
                                  self._explain_given(a, b, owner)) for owner in (a, b)]
             except EngineFailure as failure:
                 self._failed(a, b, "LOD at given hsq", 3, str(failure))
@@ -134,7 +147,7 @@ class _ScanJudge:
 
     def at_own_hsq(self, a: str, b: str) -> None:
         """Tier 3: LOD curves, each engine at its own hsq."""
-        self._judge("LOD at own hsq", a, b, [_Round(self._difference(self.own[a], self.own[b]), self._comparable(a)
+        self._judge("LOD at own hsq", a, b, [_Round({name: self.own[name] for name in (a, b)}, self._comparable(a)
                                                     & self._comparable(b), self._explain_own(a, b))])
 
     def decisions(self, quantity: str, a: str, b: str) -> None:
@@ -234,33 +247,35 @@ class _ScanJudge:
         """The worst verdict on any position in any of the rounds counts for a phenotype."""
         limit = tolerances()[quantity]["limit"]
         found = []
+        off_by_round = [self._difference(*one.scans.values()) for one in rounds]
         for j in range(len(self.phenotypes)):
-            worst_here = (_Told("agree", []), 0.0, 0)
-            for one in rounds:
-                off = one.off[:, j]
+            places = [_Place(_Told("agree", []), 0.0, 0, rounds[0].scans)]
+            for one, differences in zip(rounds, off_by_round):
+                off = differences[:, j]
                 if not one.comparable[j]:
-                    told = [(_Told("not comparable", ["the null model is too ill-conditioned at hsq, or there is no hsq"]),
-                             0.0, 0)]
+                    told = _Told("not comparable", ["the null model is too ill-conditioned at hsq, or there is no hsq"])
+                    places.append(_Place(told, 0.0, 0, one.scans))
+                elif off.max() <= limit:
+                    places.append(_Place(_Told("agree", []), float(off.max()), int(off.argmax()), one.scans))
                 else:
-                    told = [(_Told("agree", []), float(off.max()), int(off.argmax()))] if off.max() <= limit else []
-                    told += [(one.explain(int(position), j), float(off[position]), int(position))
-                             for position in np.flatnonzero(off > limit)]
-                worst_here = max([worst_here, *told], key=lambda one: (ORDER[one[0].verdict], one[1]))
-            found.append(worst_here)
-        self._curves[a, b] = {name: told for name, (told, _, _) in zip(self.phenotypes, found)}
-        verdicts = [told.verdict for told, _, _ in found]
+                    places += [_Place(one.explain(int(position), j), float(off[position]), int(position), one.scans)
+                               for position in np.flatnonzero(off > limit)]
+            found.append(max(places, key=lambda place: (ORDER[place.told.verdict], place.off)))
+        self._curves[a, b] = {name: place.told for name, place in zip(self.phenotypes, found)}
         reasons: dict[str, Counter] = {}
-        for told, _, _ in found:
-            reasons.setdefault(told.verdict, Counter()).update(told.why)
-        at = max(range(len(found)), key=lambda j: (ORDER[verdicts[j]], found[j][1]))
-        agreeing = [size for told, size, _ in found if told.verdict == "agree"]
+        for place in found:
+            reasons.setdefault(place.told.verdict, Counter()).update(place.told.why)
+        at = max(range(len(found)), key=lambda j: (ORDER[found[j].told.verdict], found[j].off))
+        worst_place = found[at]
+        agreeing = [place.off for place in found if place.told.verdict == "agree"]
         record = {
-            "a": a, "b": b, "quantity": quantity, "tier": 3, "counts": dict(Counter(verdicts)),
-            "difference": found[at][1], "tolerance": limit, "digits": digits(max(agreeing)) if agreeing else None,
-            "phenotype": self.phenotypes[at], "position": self.data.genoprobs.positions[found[at][2]], "hsq": None,
+            "a": a, "b": b, "quantity": quantity, "tier": 3, "counts": dict(Counter(place.told.verdict for place in found)),
+            "difference": worst_place.off, "tolerance": limit, "digits": digits(max(agreeing)) if agreeing else None,
+            "phenotype": self.phenotypes[at], "position": self.data.genoprobs.positions[worst_place.position], "hsq": None,
+            "values": {name: float(self._lod(scan)[worst_place.position, at]) for name, scan in worst_place.scans.items()},
             "reasons": {verdict: dict(counted) for verdict, counted in reasons.items() if counted}}
-        if found[at][0].right is not None:
-            record["right"] = found[at][0].right
+        if worst_place.told.right is not None:
+            record["right"] = worst_place.told.right
         self.comparisons.append(record)
 
     def _lod_agrees(self, a: str, b: str, phenotype: str) -> bool:
@@ -323,18 +338,20 @@ class _ScanJudge:
         data, problem = self.data, self.problem
         criterion = "REML" if self.reml else "ML"
         counts = sum((Counter(comparison["counts"]) for comparison in self.comparisons), Counter())
-        engines = {name: {"status": "answered", "message": "", "warnings": list(scan.notes)}
-                   for name, scan in self.own.items()}
-        engines |= {name: {"status": verdict, "message": why, "warnings": []}
+        engines = {name: {"status": "answered", "message": "", "warnings": list(scan.notes),
+                          "seconds": self.seconds[name]} for name, scan in self.own.items()}
+        engines |= {name: {"status": verdict, "message": why, "warnings": [], "seconds": {}}
                     for name, (verdict, why) in self.silent.items()}
         first = next(iter(self.own.values()), None)
         p = 1 + sum(0 if frame is None else frame.shape[1] for frame in (data.addcovar, data.intcovar))
         return {
             "case": f"{problem.name}/{criterion}", "problem": problem.name, "source": problem.source,
+            "seed": problem.seed,
             "criterion": criterion, "n": 0 if first is None else int(first.sample_size.max()), "p": p, "rank_K": None,
             "weights": data.weights is not None, "content_hash": data.content_hash, "columns": [],
             "phenotypes": self.phenotypes, "notes": list(data.notes), "engines": engines, "unbounded": [],
             "verdict": worst(counts or ["not comparable"]), "verdicts": dict(counts), "estimates": {},
+            "arbiter": None,
             "comparisons": self.comparisons, "ill_conditioned": [],
             "identical": {f"{a} = {b}": [int(np.sum(self._lod(self.own[a]) == self._lod(self.own[b]))),
                                          int(self._lod(self.own[a]).size)] for a, b in combinations(self.own, 2)},
@@ -366,7 +383,7 @@ def _held_against_truth(place: Place, scans: dict[str, Scan1], hsq: dict[str, fl
     by, apart = right[next(iter(hsq.values()))][0], {name: abs(lod[name] - right[hsq[name]][1]) for name in scans}
     off = [register.LodOff(name, place, hsq[name], lod[name], right[hsq[name]][1]) for name in scans
            if not apart[name] <= limit and not apart[name] <= place.rounding(hsq[name])]
-    return off, {"by": by, "digits": {name: digits(difference) for name, difference in apart.items()}}
+    return off, {"by": by, "values": {name: right[hsq[name]][1] for name in scans}, "digits": {name: digits(difference) for name, difference in apart.items()}}
 
 
 def _words(failure: Exception) -> str:

@@ -50,7 +50,8 @@ def scan_problems(name: str, file: Path) -> list[Problem]:
     source = (f"{file.name}, {kind} probabilities at the markers with error_prob {ERROR_PROB:g}{made}, weights made "
               f"(seed {SEED})")
     return [Problem(f"{name}/scan-{kinship}/{design}", source,
-                    ScanData(probs, cross.gmap, cross.pheno, kinships[kinship], **arguments))
+                    ScanData(probs, cross.gmap, cross.pheno, kinships[kinship], **arguments),
+                    SEED if made and arguments or "weights" in arguments else None)
             for kinship in kinships for design, arguments in designs.items()]
 
 

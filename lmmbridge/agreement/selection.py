@@ -34,7 +34,8 @@ def select(patterns: list[str]) -> Iterator[tuple[str, list[Problem] | ProblemsU
             if family in CROSSES:
                 problems = cross_problems(family) + scan_problems(family, extdata(f"{family}.zip"))
             else:
-                problems = [Problem(f"simulated/{name}", source, data) for name, source, data in simulation.problems()]
+                problems = [Problem(f"simulated/{name}", source, data, simulation.seed_of(name))
+                            for name, source, data in simulation.problems()]
         except ProblemsUnavailable as unavailable:
             matched.update(wanted)
             yield family, unavailable

@@ -12,14 +12,19 @@ PHENOTYPES = 4
 
 def problems() -> Iterator[tuple[str, str, Data]]:
     """All simulated problems as (name, source, data); each has its own seed."""
-    for seed, (name, n, p, kinship, h, weighted) in enumerate(_DESIGNS, start=1):
-        rng = np.random.default_rng(seed)
+    for name, n, p, kinship, h, weighted in _DESIGNS:
+        rng = np.random.default_rng(_SEEDS[name])
         K = kinship(n, rng)
         X = np.column_stack([np.ones(n), *_covariates(n, p - 1, rng)])
         weights = rng.choice([0.25, 1.0, 4.0], size=n) if weighted else None
-        yield name, f"simulated with seed {seed}, true hsq {h:g}", _data(K, X, h, weights, rng)
+        yield name, f"simulated with seed {_SEEDS[name]}, true hsq {h:g}", _data(K, X, h, weights, rng)
     for name, data in (("flat-likelihood", _flat()), ("two-maxima", two_maxima())):
         yield name, "constructed", data
+
+
+def seed_of(name: str) -> int | None:
+    """The seed of a problem's random numbers; None for one that has none."""
+    return _SEEDS.get(name)
 
 
 def _data(K: np.ndarray, X: np.ndarray, h: float, weights: np.ndarray | None, rng: np.random.Generator) -> Data:
@@ -123,11 +128,12 @@ _DESIGNS = (
     ("weights-n80-p2", 80, 2, markers, 0.5, True),
     ("weights-n150-p3", 150, 3, families, 0.7, True),
 )
+_SEEDS = {name: seed for seed, (name, *_) in enumerate(_DESIGNS, start=1)} | {"flat-likelihood": 101}
 
 
 def _flat() -> Data:
     """K = I: every h gives the same V up to scale."""
-    rng = np.random.default_rng(101)
+    rng = np.random.default_rng(_SEEDS["flat-likelihood"])
     n = 30
     return _labelled(rng.normal(size=(n, 1)), np.ones((n, 1)), np.eye(n), None)
 

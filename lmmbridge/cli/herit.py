@@ -7,8 +7,8 @@ import click
 
 from lmmbridge import InputError
 from lmmbridge.cli import inputs
-from lmmbridge.cli.options import FILE, model_options, say
-from lmmbridge.cli.output import FORMATS, check_new_file, write_file
+from lmmbridge.cli.options import FILE, FORMATS, model_options, say
+from lmmbridge.files import check_new_file, write_file
 from lmmbridge.qtl2.cross2 import read_cross2
 from lmmbridge.qtl2.herit import est_herit
 from lmmbridge.qtl2.hsq_profile import hsq_profiles
@@ -69,4 +69,4 @@ def herit(cross_file, probs, kinship, covar, weights, ml, pheno, error_prob, cor
     if out is None:
         click.echo(text, nl=False)
     else:
-        write_file(out, text.encode(), "--out")
+        write_file(out, text, "--out")

@@ -9,6 +9,8 @@ import click
 from lmmbridge import InputError
 
 FILE = click.Path(path_type=Path)
+#: Formats of figures.
+FORMATS = ("svg", "png", "pdf")
 #: Probability of a wrong genotype, where the user names none: that of R/qtl2's calc_genoprob.
 ERROR_PROB = 1e-4
 

@@ -14,8 +14,8 @@ import pandas as pd
 
 from lmmbridge import InputError, __version__
 from lmmbridge.cli import inputs
-from lmmbridge.cli.options import FILE, model_options, names_in, say
-from lmmbridge.cli.output import FORMATS, check_new_folder, new_folder
+from lmmbridge.cli.options import FORMATS, FILE, model_options, names_in, say
+from lmmbridge.files import check_new_folder, new_folder
 from lmmbridge.cli.peaks import PLACE
 from lmmbridge.progress import track
 from lmmbridge.qtl2.centred_effects import centred_effects

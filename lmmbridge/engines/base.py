@@ -29,10 +29,13 @@ class Availability:
         None where it is not there.
     remedy : str or None
         What is missing and how to get it.
+    build : str or None
+        When and for what it was built, where it is known.
     """
 
     version: str | None
     remedy: str | None = None
+    build: str | None = None
 
     @property
     def status(self) -> str:
@@ -90,6 +93,8 @@ class Engine(ABC):
         Whether it offers `scan` and `peaks`.
     search : str
         How it looks for its ĥ, with the tolerance it is run with.
+    linear_algebra : str
+        What its matrix computations are done by: "Python's BLAS", "R's BLAS", or the name of a library of its own.
     """
 
     name: str
@@ -98,6 +103,7 @@ class Engine(ABC):
     takes_weights: bool = True
     scans: bool = False
     search: str
+    linear_algebra: str
 
     @abstractmethod
     def availability(self) -> Availability:

@@ -22,6 +22,7 @@ DEPENDENT = 1e-11
 class DenseEngine(Engine):
     name = "dense"
     description = "V written out, Cholesky factor, generalised least squares; no rotation"
+    linear_algebra = "Python's BLAS"
     search = "Brent (scipy, bounded) in log h/(1−h) around the highest point of a table; both ends tried"
 
     def availability(self) -> Availability:

@@ -16,6 +16,7 @@ class PythonEngine(Engine):
     name = "python"
     scans = True
     description = "lmmbridge.lmm: eigen decomposition by LAPACK, weighted least squares by QR"
+    linear_algebra = "Python's BLAS"
     search = "Brent around every local maximum of a grid, polished on the score; both ends tried"
 
     def __init__(self) -> None:

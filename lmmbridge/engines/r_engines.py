@@ -65,18 +65,20 @@ class REngine(Engine):
     package: str
     prefix: str
     remedy: str
+    linear_algebra = "R's BLAS"
     arguments: dict[str, Any] = {}
     search_arguments: dict[str, Any] = {}
 
     def availability(self) -> Availability:
-        code = f'if (requireNamespace("{self.package}", quietly = TRUE)) packageDescription("{self.package}")$Version'
+        code = (f'if (requireNamespace("{self.package}", quietly = TRUE)) '
+                f'unlist(packageDescription("{self.package}", fields = c("Version", "Built")))')
         try:
-            version = shared_session().eval(code).value
+            found = shared_session().eval(code).value
         except RUnavailable as error:
             return Availability(None, str(error))
-        if version is None:
+        if found is None:
             return Availability(None, f"the R package {self.package} is in none of R's libraries; {self.remedy}")
-        return Availability(version)
+        return Availability(*map(str, found.values[:1]), build=str(found.values[1]))
 
     def at_hsq(self, data: Data, hsq: np.ndarray, reml: bool) -> Evaluation:
         value = self._call(data, "at_hsq", hsq=hsq, reml=reml, **self.arguments).value
@@ -126,6 +128,7 @@ class LmmliteREngine(REngine):
 class LmmliteCppEngine(LmmliteREngine):
     name = "lmmlite-cpp"
     description = "R/lmmlite, its C++ code (use_cpp=TRUE)"
+    linear_algebra = "Eigen, compiled in"
     arguments = {"use_cpp": True}
     search = f"Brent over (0, 1), tol {TOLERANCE:g}; both ends tried"
 
@@ -135,6 +138,7 @@ class Qtl2Engine(REngine):
     description = "R/qtl2: est_herit, and the likelihood it maximises at fixed hsq"
     package, prefix = "qtl2", "qtl2"
     computes = ("loglik",)
+    linear_algebra = "Eigen, compiled in"
     remedy = "run make setup"
     search_arguments = {"tol": TOLERANCE}
     search = f"Brent over (0, 1) of hsq under 2K, tol {TOLERANCE:g}; both ends tried"

@@ -8,9 +8,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from lmmbridge.agreement.arbiter import DIGITS, LARGEST
-from lmmbridge.agreement.run import write_atomically
 from lmmbridge.agreement.verdicts import FAILING, MEANING
-from lmmbridge.report import figures, summary
+from lmmbridge.files import write_atomically
+from lmmbridge.report import summary
+from lmmbridge.report.drawings import drawings
 
 #: Rows of a list on the page; results.json has them all.
 MOST_ROWS = 100

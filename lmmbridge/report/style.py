@@ -3,18 +3,30 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import dataclass
+from functools import cache
+from itertools import cycle
+from typing import Any
 
 import matplotlib
+from markupsafe import escape
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
+
+from lmmbridge.agreement.verdicts import ORDER
 
 #: Colours of Okabe and Ito, apart for colour-blind eyes too.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999900")
-SETTINGS = {"svg.fonttype": "none", "text.parse_math": False, "font.family": "sans-serif", "font.size": 8.0,
+#: Markers of the engines.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+SETTINGS = {"svg.fonttype": "none", "pdf.fonttype": 42, "text.parse_math": False, "font.family": "sans-serif", "font.size": 8.0,
             "axes.titlesize": 8.5, "axes.labelsize": 8.0, "xtick.labelsize": 7.5, "ytick.labelsize": 7.5,
             "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.6, "legend.frameon": False,
             "legend.fontsize": 8.5}
 #: Dots per inch of PNG figures, and of the parts of others that are pictures.
 DPI = 150
+#: Longer names are cut in figures.
+LONGEST_LABEL = 40
 #: No date and no version of the drawing program, so that the same numbers give the same file.
 NO_DATE = {"svg": {"Date": None, "Creator": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
            "png": {"Software": None}}
@@ -33,13 +45,63 @@ def file_content(figure: Figure, format: str) -> bytes:
     return content.getvalue()
 
 
-def inline_svg(figure: Figure, name: str, description: str) -> str:
-    """The figure as an <svg> element for a page: no prologue, no metadata, ids that no other figure has."""
-    text = io.StringIO()
-    figure.savefig(text, format="svg", metadata=NO_DATE["svg"])
-    svg = text.getvalue()
-    svg = svg[svg.index("<svg "):]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", svg)
-    described = description.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{described}" ', 1)
+def label(text: str) -> str:
+    """A name as it stands in a figure: cut in the middle where it is long, and with □ for what the font lacks."""
+    if not text:
+        return "(no name)"
+    cut = text if len(text) <= LONGEST_LABEL else f"{text[:LONGEST_LABEL // 2]}…{text[-LONGEST_LABEL // 2:]}"
+    return "".join(character if ord(character) in _characters() and character.isprintable() else "□" for character in cut)
+
+
+@cache
+def _characters() -> frozenset[int]:
+    """What the figures' font has."""
+    return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
+
+
+def badness(verdict: str) -> int:
+    """How early a case with this verdict is drawn; 0 where it agrees or is merely not comparable."""
+    return 0 if verdict in ("agree", "not comparable", "not available") else ORDER[verdict]
+
+
+def engine_styles(engines: list[str]) -> dict[str, tuple[str, str]]:
+    """Engine → colour and marker, again from the start where they run out."""
+    return dict(zip(engines, cycle(zip(COLOURS, MARKERS))))
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """A figure of a report.
+
+    Attributes
+    ----------
+    name : str
+        Of its file, without ending; unique in a report.
+    title : str
+    figure : Figure
+    caption : str
+        What is seen.
+    description : str
+        What there is instead of it for those who cannot see it.
+    cases : list of dict
+        What it was drawn from.
+    """
+
+    name: str
+    title: str
+    figure: Figure
+    caption: str
+    description: str
+    cases: list[dict[str, Any]]
+
+    def content(self, format: str) -> bytes:
+        """The content of a file: "svg", "png" or "pdf"."""
+        return file_content(self.figure, format)
+
+    def inline_svg(self) -> str:
+        """An <svg> element for a page: no prologue, no metadata, ids that no other figure has."""
+        svg = file_content(self.figure, "svg").decode()
+        svg = svg[svg.index("<svg "):]
+        svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+        svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{self.name}-", svg)
+        return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(self.description)}" ', 1)

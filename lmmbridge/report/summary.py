@@ -35,6 +35,19 @@ def is_scan(case: dict[str, Any]) -> bool:
     return case.get("scan") is not None
 
 
+def basis(results: dict[str, Any], cases: list[dict[str, Any]]) -> str:
+    """What numbers of some cases are based on: n, criteria, engines with their versions, and the convention."""
+    sizes = sorted({case["n"] for case in cases})
+    n = f"n = {sizes[0]}" + (f" to {sizes[-1]}" if len(sizes) > 1 else "")
+    criteria = " and ".join(name for name in ("REML", "ML") if any(case["criterion"] == name for case in cases))
+    answered = [f"{engine['name']} {engine['version']}" for engine in results["engines"] if any(
+        case["engines"].get(engine["name"], {}).get("status") == "answered" for case in cases)]
+    number = f"{len(cases):,} case{'' if len(cases) == 1 else 's'}"
+    scale = "twice K, as R/qtl2's" if all(map(is_scan, cases)) else "K as given"
+    return (f"{n} individuals, {number}, {criteria}; {', '.join(answered)}. Log likelihoods with every constant, σ² the total "
+            f"variance, hsq under {scale}.")
+
+
 def matrix(results: dict[str, Any], scans: bool = False) -> tuple[list[str], dict[str, list[float | None]]]:
     """Quantities of likelihoods, or of scans; for each pair of engines the fewest digits of agreement in any case."""
     quantities: dict[str, None] = {}

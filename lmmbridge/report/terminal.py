@@ -57,7 +57,7 @@ def print_results(console: Console, results: dict[str, Any], out: Path) -> None:
         for row in rows[:5]:
             console.print(f"  {row['case']}: {row['engines']}, {row['quantity']}: {row['size']}{row['why']}",
                           highlight=False, markup=False, soft_wrap=True)
-    folders = [folder for case in results["cases"] for folder in case.get("reprex", {}).values()]
+    folders = [reprex["folder"] for case in results["cases"] for reprex in case["reprex"].values()]
     if folders:
         console.print(f"For people without lmmbridge: {len(folders)} folders with data and scripts in {out / 'reprex'}",
                       highlight=False, soft_wrap=True)

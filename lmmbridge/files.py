@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all."""
+"""Files and folders that are there whole or not at all, whenever the process is killed."""
 from __future__ import annotations
 
 import os
@@ -8,10 +8,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lmmbridge import InputError
+from lmmbridge.errors import InputError
 
-#: Formats of figures.
-FORMATS = ("svg", "png", "pdf")
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file; text as UTF-8.
+
+    Raises
+    ------
+    OSError
+    """
+    part = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as part:
+            part.write(content.encode() if isinstance(content, str) else content)
+            part.flush()
+            os.fsync(part.fileno())
+        os.chmod(part.name, 0o644)
+        os.replace(part.name, path)
+    finally:
+        if part is not None:
+            Path(part.name).unlink(missing_ok=True)
 
 
 def check_new_file(path: Path, option: str) -> None:
@@ -22,19 +39,12 @@ def check_new_file(path: Path, option: str) -> None:
         raise InputError(f"{option}: there is no folder {path.parent}; make it, or name another file")
 
 
-def write_file(path: Path, content: bytes, option: str) -> None:
-    """Write a file that is there whole or not at all."""
-    part = None
+def write_file(path: Path, content: str | bytes, option: str) -> None:
+    """Write a file that a command's option names."""
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as part:
-            part.write(content)
-        os.chmod(part.name, 0o644)
-        os.replace(part.name, path)
+        write_atomically(path, content)
     except OSError as error:
         raise InputError(f"{option}: {path} cannot be written ({error.strerror})") from None
-    finally:
-        if part is not None:
-            Path(part.name).unlink(missing_ok=True)
 
 
 def check_new_folder(path: Path) -> None:
