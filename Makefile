@@ -6,7 +6,7 @@ R_REFERENCE := $(shell find r_reference -type f)
 
 # Asked for by name, set-up also tries again what could not be installed before.
 setup:
-	scripts/setup.sh python r
+	scripts/setup.sh python r tools
 
 .venv/.ready: scripts/setup.sh pyproject.toml
 	scripts/setup.sh python
@@ -14,15 +14,19 @@ setup:
 .r-library/.ready: scripts/setup.sh $(R_REFERENCE) | .venv/.ready
 	scripts/setup.sh r
 
+# What only tests need: a browser and LaTeX.
+.venv/.tools-ready: scripts/setup.sh | .venv/.ready
+	scripts/setup.sh tools
+
 # A finished report is made anew; one that was cut goes on where it stopped.
 report: .venv/.ready .r-library/.ready
 	@if [ -e report/report.html ]; then rm -rf report; fi
 	.venv/bin/lmmbridge validate --out report
 
-test: .venv/.ready .r-library/.ready
+test: .venv/.ready .r-library/.ready .venv/.tools-ready
 	$(PYTHON) -m pytest
 
-deep: .venv/.ready .r-library/.ready
+deep: .venv/.ready .r-library/.ready .venv/.tools-ready
 	$(PYTHON) -m pytest --hypothesis-profile=deep
 
 bench: .venv/.ready .r-library/.ready

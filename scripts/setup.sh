@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Set-up of lmmbridge: `scripts/setup.sh python` fills .venv/, `scripts/setup.sh r` fills .r-library/.
+# Set-up of lmmbridge: `scripts/setup.sh python` fills .venv/, `scripts/setup.sh r` fills .r-library/, `scripts/setup.sh tools`
+# gets the browser and the LaTeX in which tests look at reports.
 # Each step looks first whether there is anything to do, so the script can be cut and run again at any time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,10 +13,13 @@ fail() { printf '[set-up] %s\n' "$*" >&2; exit 1; }
 
 PYTHON_PACKAGES="python3-venv python3-setuptools python3-wheel python3-pip python3-numpy python3-scipy
     python3-pandas python3-xarray python3-rpy2 python3-click python3-rich python3-jinja2 python3-matplotlib
-    python3-yaml python3-threadpoolctl python3-pytest python3-hypothesis python3-jsonschema python3-psutil python3-mpmath
+    python3-yaml python3-threadpoolctl python3-pytest python3-hypothesis python3-fastjsonschema python3-psutil python3-mpmath
     python3-gmpy2 libopenblas0-pthread r-base-core"
 R_PACKAGES="r-base-dev r-cran-nlme r-cran-testthat r-cran-rcpp r-cran-rcppeigen r-cran-yaml
     r-cran-jsonlite r-cran-data.table r-cran-rsqlite r-cran-ncdf4"
+
+TOOLS="python3-selenium chromium chromium-driver latexmk lmodern poppler-utils texlive-latex-base texlive-latex-recommended
+    texlive-latex-extra texlive-fonts-recommended"
 
 has_apt() { command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; }
 
@@ -93,11 +97,22 @@ setup_r() {
     say "R is ready: .r-library/"
 }
 
-[ $# -gt 0 ] || fail "usage: scripts/setup.sh python|r ..."
+setup_tools() {
+    # shellcheck disable=SC2086
+    if has_apt; then
+        apt_install $TOOLS
+    else
+        say "no apt-get here: tests that need Chromium, its driver, selenium or latexmk are skipped where these are missing"
+    fi
+    touch .venv/.tools-ready
+}
+
+[ $# -gt 0 ] || fail "usage: scripts/setup.sh python|r|tools ..."
 for part in "$@"; do
     case "$part" in
         python) setup_python ;;
         r) setup_r ;;
-        *) fail "unknown part '$part': use python or r" ;;
+        tools) setup_tools ;;
+        *) fail "unknown part '$part': use python, r or tools" ;;
     esac
 done

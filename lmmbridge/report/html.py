@@ -1,21 +1,31 @@
-"""The report as one HTML page that needs nothing else: no script, no network, figures and style inside."""
+"""The report as one HTML page that needs nothing else: figures, style and script inside, no network."""
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from lmmbridge.agreement.arbiter import DIGITS, LARGEST
-from lmmbridge.agreement.verdicts import FAILING, MEANING
+from lmmbridge.agreement.verdicts import FAILING, MEANING, ORDER
 from lmmbridge.files import write_atomically
-from lmmbridge.report import summary
+from lmmbridge.report import case_table, summary
+from lmmbridge.report.difference_figures import REFERENCES
 from lmmbridge.report.drawings import drawings
 
 #: Rows of a list on the page; results.json has them all.
 MOST_ROWS = 100
 MOST_EXAMPLES = 10
+#: The template of each section and its title.
+SECTIONS = {"verdicts": "Verdicts", "digits": "Digits of agreement", "cases": "Cases", "likelihoods": "Likelihood curves and ĥ",
+            "differences": "Differences", "scans": "LOD curves and decisions", "divergences": "Divergences and gaps",
+            "ill_conditioned": "Ill-conditioned points", "remarks": "Remarks of the engines", "conventions": "Conventions",
+            "tolerances": "Tolerances", "provenance": "Versions, sources, and how to reproduce"}
+#: A sign for each verdict, so that colour is never the only one.
+MARKS = {"agree": "✓", "explained": "◆", "known divergence": "▲", "not comparable": "○", "not available": "–",
+         "engine failed": "✕", "unexplained": "✖"}
+#: Longer names are cut in the middle.
+LONGEST_NAME = 120
 #: What is said of failing verdicts in the headline, the worst first.
 WRONG = {"unexplained": "unexplained", "engine failed": "without an answer because an engine failed"}
 #: How differences are scaled, by the first word of the quantity at fixed hsq.
@@ -46,24 +56,34 @@ def write(results: dict[str, Any], path: Path) -> None:
 
 def render(results: dict[str, Any]) -> str:
     """The page's text."""
-    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True,
-                              lstrip_blocks=True, undefined=StrictUndefined)
-    environment.filters |= {"count": _count, "number": _number, "heat": _heat}
+    environment = Environment(loader=FileSystemLoader(Path(__file__).with_name("templates")), autoescape=True,
+                              trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    environment.filters |= {"count": _count, "number": _number, "heat": _heat, "shown": shown,
+                            "fewest_digits": _fewest_digits}
     quantities, rows = summary.matrix(results)
+    heat_quantities, heat_rows = summary.heat(results)
+    reference = next((name for name in REFERENCES if any(name in pair.split(" – ") for pair in heat_rows)), None)
+    with_reference = {pair: cells for pair, cells in heat_rows.items() if reference in pair.split(" – ")}
+    # What the reference does not give, such as LOD scores, others are held against each other for.
+    theirs = {quantity for cells in with_reference.values() for quantity in cells}
+    with_reference |= {pair: cells for pair, cells in heat_rows.items() if cells.keys() - theirs and pair not in with_reference}
     by_engine, by_case = summary.ill_conditioned(results)
     return environment.get_template("report.html").render(
-        results=results, headline=headline(results), MEANING=MEANING, FAILING=FAILING, MOST_ROWS=MOST_ROWS,
-        MOST_EXAMPLES=MOST_EXAMPLES, SCALES=SCALES, families=summary.by_family(results),
-        found=summary.disagreements(results), quantities=quantities, matrix=rows,
+        results=results, sections=SECTIONS, headline=headline(results), MEANING=MEANING, FAILING=FAILING, MARKS=MARKS,
+        MOST_ROWS=MOST_ROWS, MOST_EXAMPLES=MOST_EXAMPLES, SCALES=SCALES, VERDICT=case_table.VERDICT,
+        NO_DIGITS=case_table.NO_DIGITS, case_table=case_table.case_table(results),
+        counted=[list(ORDER).index(verdict) for verdict in results["verdicts"] if verdict != "not available"],
+        recorded=[engine["name"] for engine in results["engines"] if engine["status"] == "recorded"],
+        families=summary.by_family(results), found=summary.disagreements(results), reprexes=summary.reprexes(results),
+        heat_quantities=heat_quantities, heat_rows=heat_rows, heat_reference=reference if len(heat_rows) > 1 else None,
+        heat_with_reference=with_reference, DECISIONS=summary.DECISIONS,
         square=_square(results, quantities, rows), right=summary.who_is_right(results), SYMBOLS=SYMBOLS,
         LARGEST=LARGEST, DIGITS=DIGITS, divergences=summary.divergences(results),
         not_comparable=summary.not_comparable(results), remarks=summary.remarks(results), by_engine=by_engine,
-        by_case=by_case, sources=summary.sources(results),
+        by_case=by_case, problems=summary.problems(results), timings=summary.timings(results),
         notes=dict.fromkeys(note for case in results["cases"] for note in case["notes"]),
-        curves=Markup(figures.likelihood_curves(results)), differences=Markup(figures.differences(results)),
-        scans=summary.scans(results), scan_matrix=summary.matrix(results, scans=True),
-        same_lod=summary.identical(results, scans=True), lod_curves=Markup(figures.lod_curves(results)),
-        lod_differences=Markup(figures.differences(results, scans=True)))
+        drawings={drawing.name: drawing for drawing in drawings(results)}, scans=summary.scans(results),
+        same_lod=summary.identical(results, scans=True))
 
 
 def headline(results: dict[str, Any]) -> str:
@@ -101,6 +121,19 @@ def _square(results: dict[str, Any], quantities: list[str], rows: dict[str, list
 
 def _things(number: int, name: str) -> str:
     return f"{number:,} {name}{'' if number == 1 else 's'}"
+
+
+def shown(name: str) -> str:
+    """A name as it stands on the page."""
+    if not name:
+        return "(no name)"
+    half = LONGEST_NAME // 2
+    return name if len(name) <= LONGEST_NAME else f"{name[:half]}…{name[1 - half:]}"
+
+
+def _fewest_digits(case: dict[str, Any]) -> str:
+    digits = [record["digits"] for record in case["comparisons"] if record["b"] is not None and record["digits"] is not None]
+    return f"{min(digits):.1f}" if digits else "–"
 
 
 def _count(number: int) -> str:

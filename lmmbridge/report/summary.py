@@ -48,6 +48,36 @@ def basis(results: dict[str, Any], cases: list[dict[str, Any]]) -> str:
             f"variance, hsq under {scale}.")
 
 
+def heat(results: dict[str, Any]) -> tuple[list[str], dict[str, dict[str, dict[str, Any]]]]:
+    """Pairs of engines × quantities.
+
+    Returns
+    -------
+    quantities : list of str
+    rows : dict
+        Pair ("a – b") → quantity → digits (the fewest of what agrees, or None), others (verdict other than agree → number
+        of comparisons), words (the same as text).
+    """
+    rows: dict[str, dict[str, dict[str, Any]]] = {}
+    quantities: dict[str, None] = {}
+    for case in results["cases"]:
+        for record in case["comparisons"]:
+            if record["b"] is None:
+                continue
+            quantities.setdefault(record["quantity"])
+            cell = rows.setdefault(f"{record['a']} – {record['b']}", {}).setdefault(
+                record["quantity"], {"digits": None, "others": Counter()})
+            if record["digits"] is not None:
+                cell["digits"] = record["digits"] if cell["digits"] is None else min(cell["digits"], record["digits"])
+            cell["others"].update({verdict: count for verdict, count in record["counts"].items() if verdict != "agree"})
+    for cells in rows.values():
+        for cell in cells.values():
+            words = ["no digits" if cell["digits"] is None else f"{cell['digits']:.1f} digits"]
+            cell["words"] = ", ".join(words + [f"{count:,} {verdict}" for verdict, count in cell["others"].items()])
+    return sorted(quantities, key=lambda name: (name in DECISIONS, name.startswith("LOD"), name == "optimum",
+                                                name.startswith("reported"), name)), rows
+
+
 def matrix(results: dict[str, Any], scans: bool = False) -> tuple[list[str], dict[str, list[float | None]]]:
     """Quantities of likelihoods, or of scans; for each pair of engines the fewest digits of agreement in any case."""
     quantities: dict[str, None] = {}
@@ -81,7 +111,8 @@ def disagreements(results: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 def _row(case: dict[str, Any], comparison: dict[str, Any], verdict: str) -> dict[str, Any]:
     why = list(comparison["reasons"].get(verdict, {})) + _right(comparison)
     row = {"case": case["case"], "quantity": comparison["quantity"], "verdict": verdict,
-           "count": comparison["counts"][verdict], "why": f" ({'; '.join(why)})" if why else ""}
+           "count": comparison["counts"][verdict], "why": f" ({'; '.join(why)})" if why else "",
+           "reasons": list(comparison["reasons"].get(verdict, {}))} | numbers(comparison)
     if comparison["b"] is None:
         return row | {"engines": comparison["a"], "size": "", "excess": float("inf")}
     difference = comparison["difference"]
@@ -97,6 +128,24 @@ def _row(case: dict[str, Any], comparison: dict[str, Any], verdict: str) -> dict
         at = f"{comparison['phenotype']} at {comparison['position']}: "
     return row | {"engines": f"{comparison['a']} and {comparison['b']}", "size": at + size,
                   "excess": float("inf") if difference is None else difference / comparison["tolerance"]}
+
+
+def numbers(comparison: dict[str, Any]) -> dict[str, Any]:
+    """What a reader wants to see of a record's worst phenotype: where, both values, the right one and who says so.
+
+    Returns
+    -------
+    dict
+        a, b, phenotype, hsq, position, difference, tolerance, a_value, b_value, right (of β lists; of optima ĥ), by; None
+        for what there is not.
+    """
+    given = comparison.get("values") or {}
+    right = comparison.get("right") or {}
+    rights = list((right.get("values") or {}).values())
+    found = {key: comparison.get(key) for key in ("a", "b", "phenotype", "hsq", "position", "difference", "tolerance")}
+    # Each LOD score may be held against the right one at its own hsq: then there is no one right value.
+    return found | {"a_value": given.get(comparison["a"]), "b_value": given.get(comparison["b"]), "by": right.get("by"),
+                    "right": rights[0] if rights and all(value == rights[0] for value in rights) else None}
 
 
 def _right(comparison: dict[str, Any]) -> list[str]:
@@ -143,13 +192,14 @@ def records(results: dict[str, Any], verdict: str) -> Iterator[tuple[dict[str, A
 def divergences(results: dict[str, Any]) -> list[dict[str, Any]]:
     """Known divergences by entry of the register: how often each took part, and its examples, the largest first.
 
-    A comparison in which both engines diverge counts for each entry.
+    A comparison in which both engines diverge counts for each entry. `rows`: what the run says of the entry, by engine.
     """
     entries: dict[str, dict[str, Any]] = {}
     for case, comparison in records(results, "known divergence"):
         for text, count in comparison["reasons"]["known divergence"].items():
-            name, _, statement = text.partition(": ")
-            entry = entries.setdefault(name, {"entry": name, "statement": statement, "count": 0, "examples": []})
+            name, _, statement = text.removeprefix("the LOD curves differ: ").partition(": ")
+            entry = entries.setdefault(name, {"entry": name, "statement": statement, "count": 0, "examples": [], "rows": [
+                row for row in results["divergences"] if name.startswith(f"{row['entry']} ({row['engine']};")]})
             entry["count"] += count
             if worst(comparison["counts"]) == "known divergence":
                 entry["examples"].append(_example(case, comparison))
@@ -159,13 +209,8 @@ def divergences(results: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _example(case: dict[str, Any], comparison: dict[str, Any]) -> dict[str, Any]:
-    """A record's worst phenotype: how far off, where, and each engine's ĥ."""
-    own = {}
-    if comparison["quantity"] == "optimum":
-        j = case["phenotypes"].index(comparison["phenotype"])
-        own = {name: case["estimates"][name]["translated"]["hsq"][j] for name in (comparison["a"], comparison["b"])}
-    return {"case": case["case"], "own_hsq": own, "position": comparison.get("position")} | {
-        key: comparison[key] for key in ("a", "b", "quantity", "phenotype", "difference", "tolerance", "hsq")}
+    """A record's worst phenotype in full."""
+    return {"case": case["case"], "quantity": comparison["quantity"]} | numbers(comparison)
 
 
 def not_comparable(results: dict[str, Any]) -> list[dict[str, Any]]:
@@ -233,12 +278,27 @@ def ill_conditioned(results: dict[str, Any]) -> tuple[list[dict[str, Any]], list
     return by_engine, by_case
 
 
-def sources(results: dict[str, Any]) -> dict[str, list[str]]:
-    """Where the problems come from: source → problems, each once."""
-    found: dict[str, dict[str, None]] = {}
+def problems(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """Problem, source, seed and content_hash of every problem."""
+    found = {case["problem"]: {key: case[key] for key in ("problem", "source", "seed", "content_hash")}
+             for case in results["cases"]}
+    return list(found.values())
+
+
+def timings(results: dict[str, Any]) -> dict[str, Counter]:
+    """For each engine, what it was asked → seconds over all cases."""
+    found: dict[str, Counter] = {}
     for case in results["cases"]:
-        found.setdefault(case["source"], {}).setdefault(case["problem"])
-    return {source: list(problems) for source, problems in found.items()}
+        for engine, answer in case["engines"].items():
+            if answer["seconds"]:
+                found.setdefault(engine, Counter()).update(answer["seconds"])
+    return found
+
+
+def reprexes(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every case and engine that could not be explained: folder, and R and Python scripts where they are short."""
+    return [{"case": case["case"], "engine": engine} | reprex for case in results["cases"]
+            for engine, reprex in case["reprex"].items()]
 
 
 def scans(results: dict[str, Any]) -> list[dict[str, Any]]:

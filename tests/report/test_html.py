@@ -11,7 +11,8 @@ import pytest
 from lmmbridge.agreement import simulation
 from lmmbridge.agreement.problems import Problem
 from lmmbridge.agreement.run import Run, availability
-from lmmbridge.report import figures, html, summary
+from lmmbridge.report import html, summary
+from lmmbridge.report.likelihood_figures import chosen_cases
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -55,7 +56,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if "style" in self.open:
+        if {"style", "script"} & set(self.open):
             return
         self.words.append(data)
         if {"td", "th"} & set(self.open):
@@ -70,7 +71,7 @@ class Page(HTMLParser):
 def results(tmp_path_factory):
     """Engines that are always there, on a problem with four phenotypes and one that is partly ill-conditioned."""
     wanted = ("h0-n10-p1", "ill-conditioned-n40-p2")
-    problems = [Problem(f"simulated/{name}", source, data) for name, source, data in simulation.problems()
+    problems = [Problem(f"simulated/{name}", source, data, simulation.seed_of(name)) for name, source, data in simulation.problems()
                 if name in wanted]
     run = Run(tmp_path_factory.mktemp("run") / "out", availability(["python", "dense"]), problems, {},
               "lmmbridge validate --out out")
@@ -121,21 +122,25 @@ def test_the_answer_stands_first_and_the_command_with_it(results, page):
 
 def test_every_verdict_is_there_with_its_count(results, page):
     for verdict, count in results["verdicts"].items():
-        assert any(row[:2] == [verdict, f"{count:,}"] for row in page.rows)
+        assert any(row[:2] == [f"{html.MARKS[verdict]}{verdict}", f"{count:,}"] for row in page.rows)
 
 
 def test_every_engine_has_its_version_conventions_and_search(results, page):
     for engine in results["engines"]:
-        assert [engine["name"], engine["version"], "live"] in page.rows
+        assert any(row[:3] == [engine["name"], engine["version"], "live"] and row[4] == engine["blas"] for row in page.rows)
         row = next(row for row in page.rows if row[0] == engine["name"] and len(row) == 5 and engine["search"] in row)
         assert all(words in row[2] for words in engine["conventions"])
 
 
 def test_the_digits_are_those_of_the_summary(results, page):
-    quantities, rows = summary.matrix(results)
+    quantities, rows = summary.heat(results)
     assert ["Engines", *quantities] in page.rows
-    for pair, digits in rows.items():
-        assert [pair, *("–" if value is None else f"{value:.1f}" for value in digits)] in page.rows
+    matrix = dict(zip(summary.matrix(results)[0], summary.matrix(results)[1]["python – dense"]))
+    assert {name: cell["digits"] for name, cell in rows["python – dense"].items()} == matrix
+    for pair, cells in rows.items():
+        shown = [f"{cells[name]['digits']:.1f}" + "".join(html.MARKS[verdict] for verdict in cells[name]["others"])
+                 for name in quantities]
+        assert [pair, *shown] in page.rows
 
 
 def test_ill_conditioned_points_are_counted(results, page):
@@ -149,14 +154,17 @@ def test_tolerances_sources_and_environment_are_given(results, page):
         assert entry["reason"] in page.text
     for case in results["cases"]:
         assert case["source"] in page.text
-    assert results["environment"]["numpy"] in page.text
+        assert any(row[:1] == [case["problem"]] and row[2:] == [str(case["seed"]), f"{case['content_hash'][:16]}…"]
+                   for row in page.rows)
+    assert results["provenance"]["packages"]["numpy"] in page.text
+    assert results["date"] in page.text
 
 
 def test_nothing_is_loaded_from_elsewhere(text, page):
     for tag, name, value in page.attributes:
         if name in ("src", "href", "xlink:href", "action", "data", "poster", "srcset"):
-            assert value.startswith("#") or value in ("results.json", "cases.csv"), (tag, name, value)
-    assert not page.tags["script"] and not page.tags["link"]
+            assert value.startswith("#"), (tag, name, value)
+    assert page.tags["script"] == 2 and not page.tags["link"]
     assert "@import" not in text and not re.search(r"url\((?!#)", text)
 
 
@@ -170,7 +178,7 @@ def test_ids_are_unique_and_every_reference_has_its_target(text, page):
 def test_tables_have_captions_and_headers_and_figures_a_description(page):
     assert all(table["caption"] == 1 and table["th"] > 0 for table in page.tables)
     assert all(value for tag, name, value in page.attributes if (tag, name) == ("svg", "aria-label"))
-    assert page.tags["svg"] == 2
+    assert page.tags["svg"] == 4
 
 
 def test_the_same_results_give_the_same_page(results, text):
@@ -181,16 +189,19 @@ def test_what_fails_comes_first_with_engines_quantity_and_size(failing):
     page = Page(html.render(failing))
     assert "3 are unexplained (loglik at fixed hsq)" in page.text
     assert "1 is without an answer because an engine failed (all)" in page.text
-    row = next(row for row in page.rows if "python and dense" in row)
-    assert row[2:4] == ["loglik at fixed hsq", "3"] and "off by 0.25" in row[4] and "off: <dense>" in row[4]
+    row = next(row for row in page.rows if "python, dense" in row and "0.25" in row)
+    first = next(one for one in failing["cases"][0]["comparisons"] if one["b"])
+    assert row[1:4] == [first["phenotype"], "python, dense", "loglik at fixed hsq"]
+    assert row[5:7] == [f"{value:.12g}" for value in first["values"].values()]
+    assert row[8] == "0.25" and row[10] == "3" and "off by 0.25" in row[11] and "off: <dense>" in row[11]
     assert page.text.index("What fails") < page.text.index("Every comparison has one of these verdicts")
     assert any("its own message" in cell for row in page.rows for cell in row)
 
 
 def test_known_divergences_and_what_is_missing_are_told(failing):
     page = Page(html.render(failing))
-    assert any(row[:3] == ["one-entry", "2", "what is wrong"] for row in page.rows)
-    assert any(row[:3] == ["another", "2", "what else is wrong"] for row in page.rows)
+    assert "one-entry what is wrong. 2 comparisons." in page.text
+    assert "another what else is wrong. 2 comparisons." in page.text
     assert ["engine absent", "install it"] in page.rows
     assert ["problems iron", "no qtl2 here"] in page.rows
 
@@ -205,7 +216,7 @@ def test_text_is_escaped(results):
         case["phenotypes"][0] = case["curve"]["phenotype"] = nasty
         case["engines"]["python"]["warnings"] = [f"{nasty}: {nasty}"]
     page = Page(html.render(changed))
-    assert not page.tags["script"]
+    assert page.tags["script"] == 2
     assert nasty in page.text
 
 
@@ -217,7 +228,7 @@ def test_a_run_without_answers_still_has_a_report(results, gone):
     else:
         for case in changed["cases"]:
             case |= {"estimates": {}, "comparisons": [], "ill_conditioned": [], "identical": {},
-                     "curve": {"phenotype": "y1", "hsq": case["curve"]["hsq"], "loglik": {}}}
+                     "curve": {"phenotype": "y1", "hsq": case["curve"]["hsq"], "native": {}, "loglik": {}}}
         changed["verdicts"] = {}
     page = Page(html.render(changed))
     assert "no problem could be run" in page.text
@@ -250,6 +261,6 @@ def test_cases_that_diverge_are_drawn_first_and_kinds_are_spread(results):
     cases = [copy.deepcopy(results["cases"][0]) | {"problem": name} for name in
              (*(f"iron/loco{i}/intercept" for i in range(1, 9)), "iron/overall/intercept", "simulated/h0-n10-p1")]
     cases[7]["estimates"]["dense"]["verdict"][0] = "known divergence"
-    chosen = [case["problem"] for case in figures.chosen_cases({"cases": cases})]
+    chosen = [case["problem"] for case in chosen_cases({"cases": cases})]
     assert chosen[0] == "iron/loco8/intercept"
     assert set(chosen[1:3]) == {"iron/overall/intercept", "simulated/h0-n10-p1"}
