@@ -95,12 +95,17 @@ def _answers(engine: Engine, ledger: dict[str, Convention], name: str, data: Dat
         evaluation = engine.at_hsq(data, convention.to_native_hsq(hsq), criterion)
         return evaluation, convention.translate_evaluation(evaluation, hsq, data, criterion)
 
+    def asked(hsq: np.ndarray, criterion: bool) -> np.ndarray:
+        return engine.answerable(data, convention.to_native_hsq(hsq), criterion)
+
     # Under REML an engine may report the ML value at its ĥ: the others are then asked for theirs there.
     some_report_ml = reml and any(not ledger[other].optimum_is_reml(True) for other in points.owner)
-    ml = at(points.hsq[points.grid:], False)[1].loglik if some_report_ml else None
+    optima = points.hsq[points.grid:]
+    ml = at(optima, False)[1].loglik if some_report_ml else None
     started = perf_counter()
     native_at_points, at_points = at(points.hsq, reml)
-    return Answers(native, optimum, native_at_points, at_points, ml, seconds | {"at_hsq": perf_counter() - started})
+    return Answers(native, optimum, native_at_points, at_points, asked(points.hsq, reml), ml, asked(optima, False),
+                   seconds | {"at_hsq": perf_counter() - started})
 
 
 def _record(problem: Problem, reml: bool, judge: Judge, rank_K: int,
@@ -127,7 +132,7 @@ def _record(problem: Problem, reml: bool, judge: Judge, rank_K: int,
         "comparisons": judge.comparisons,
         "ill_conditioned": judge.ill_conditioned(),
         "identical": {f"{a} = {b}": [int(np.sum(answers[a].at_points.loglik == answers[b].at_points.loglik)),
-                                     int(points.hsq.size)] for a, b in combinations(answers, 2)},
+                                     int(np.sum(answers[a].asked & answers[b].asked))] for a, b in combinations(answers, 2)},
         "curve": {"phenotype": data.phenotypes[0], "hsq": points.hsq[:points.grid, 0].tolist(),
                   "native": {name: answer.native_at_points.loglik[:points.grid, 0].tolist()
                              for name, answer in answers.items()},

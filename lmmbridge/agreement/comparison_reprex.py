@@ -37,7 +37,7 @@ def of_case(problem: Problem, reml: bool, case: dict[str, Any], versions: dict[s
     case : dict
         As `run_case` gives it.
     versions : dict of str
-        Engine → version.
+        Engine → version, of those that can be asked again.
     ledger : dict of Convention
 
     Returns
@@ -50,11 +50,12 @@ def of_case(problem: Problem, reml: bool, case: dict[str, Any], versions: dict[s
     make = _of_scan if isinstance(problem.data, ScanData) else _of_fit
     for comparison in case["comparisons"]:
         if comparison["counts"].get("unexplained"):
-            for engine in (comparison["a"], comparison["b"]):
+            for engine in (name for name in (comparison["a"], comparison["b"]) if name in versions):
                 for size, reprex in make(problem, reml, comparison, engine, ledger[engine], versions[engine]):
                     if size > max(1.0, found.get(engine, (0.0,))[0]):
                         found[engine] = size, reprex
-        elif comparison["counts"].get("engine failed") and comparison["b"] is None and make is _of_fit:
+        elif comparison["counts"].get("engine failed") and comparison["a"] in versions and comparison["b"] is None \
+                and make is _of_fit:
             engine, data = comparison["a"], one_phenotype(problem.data, 0)
             found[engine] = _optimum(problem, data, reml, engine, ledger[engine], versions[engine], np.nan)
     return {engine: reprex for engine, (_, reprex) in found.items()}

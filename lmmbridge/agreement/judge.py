@@ -37,8 +37,12 @@ class Answers:
         At its own ĥ: as reported, and translated.
     native_at_points, at_points : Evaluation
         At the points of comparison: as reported, and translated.
+    asked : ndarray of bool, shape (g, m)
+        Where it could be asked.
     ml_at_optima : ndarray, shape (engines, m), or None
         Under REML: ML* at every engine's ĥ, where some engine reports that.
+    ml_asked : ndarray of bool, shape (engines, m)
+        Where it could be asked for that.
     seconds : dict
         What the engine was asked ("optimum", "at_hsq") → wall-clock time it took.
     """
@@ -47,7 +51,9 @@ class Answers:
     optimum: Optimum
     native_at_points: Evaluation
     at_points: Evaluation
+    asked: np.ndarray
     ml_at_optima: np.ndarray | None
+    ml_asked: np.ndarray
     seconds: dict[str, float]
 
 
@@ -112,7 +118,8 @@ class Judge:
         found = differences(self.answers[a].at_points, self.answers[b].at_points, self.data)
         for quantity, difference in found.items():
             self._judge(f"{quantity} at fixed hsq", 1, a, b, rows, difference, self.points.tolerance(quantity, rows),
-                        self.points.comparable(quantity), partial(self._held_values, quantity, a, b),
+                        self.points.comparable(quantity), self.answers[a].asked & self.answers[b].asked,
+                        partial(self._held_values, quantity, a, b),
                         lambda at, j: {name: _value(self.answers[name].at_points, quantity, at, j) for name in (a, b)})
 
     def reported(self, a: str, b: str) -> None:
@@ -120,19 +127,21 @@ class Judge:
         found = []
         for one, other in ((a, b), (b, a)):
             reported, computed = self._reported(one), self._computed(other, one)
-            found.append(({one: reported, other: computed}, one, differences(reported, computed, self.data)))
+            found.append(({one: reported, other: computed}, one, self._asked(other, one),
+                          differences(reported, computed, self.data)))
         for quantity in ("loglik", "sigmasq", "beta"):
-            made = [(given, one, difference[quantity][0]) for given, one, difference in found if quantity in difference]
+            made = [(given, one, asked, difference[quantity][0]) for given, one, asked, difference in found
+                    if quantity in difference]
             if made:
-                rows = np.array([self.points.owner[one] for _, one, _ in made])
+                rows = np.array([self.points.owner[one] for _, one, _, _ in made])
                 comparable = np.array([self.points.comparable(quantity)[row] & self.points.usable[one]
-                                       for row, (_, one, _) in zip(rows, made)])
+                                       for row, (_, one, _, _) in zip(rows, made)])
 
                 def values(at: int, j: int) -> dict[str, float | list[float]]:
                     return {name: _value(made[at][0][name], quantity, 0, j) for name in (a, b)}
 
-                self._judge(f"reported {quantity}", 2, a, b, rows, np.array([difference for _, _, difference in made]),
-                            self.points.tolerance(quantity, rows), comparable,
+                self._judge(f"reported {quantity}", 2, a, b, rows, np.array([difference for *_, difference in made]),
+                            self.points.tolerance(quantity, rows), comparable, np.array([asked for _, _, asked, _ in made]),
                             partial(self._held_values, quantity, a, b), values)
 
     def optima(self, a: str, b: str) -> None:
@@ -145,7 +154,8 @@ class Judge:
         limit = tolerances()["optimum"]["limit"]
         comparable &= self.points.likelihood_noise * (1.0 + np.abs(self.answers[a].at_points.loglik[row_a])) <= limit
         self._judge("optimum", 2, a, b, np.array([row_a]), np.where(both, loss, np.inf)[None],
-                    np.full((1, self.m), limit), comparable[None], partial(self._held_optima, a, b),
+                    np.full((1, self.m), limit), comparable[None], np.ones((1, self.m), dtype=bool),
+                    partial(self._held_optima, a, b),
                     lambda at, j: {name: float(self.answers[name].optimum.hsq[j]) for name in (a, b)},
                     hsq_difference=np.abs(self.answers[a].optimum.hsq - self.answers[b].optimum.hsq))
 
@@ -157,7 +167,7 @@ class Judge:
             right = self.truth.loglik(h, column, self.reml)
             why = "" if np.isfinite(right) else "V is not positive definite to working precision"
             for name, answer in self.answers.items():
-                if name != self.truth.by:
+                if name != self.truth.by and answer.asked[row, column]:
                     value = float(answer.at_points.loglik[row, column])
                     relative = self._off_right(answer.at_points, row, column, row, self.reml)
                     off.append({"engine": name, "phenotype": self.data.phenotypes[column], "hsq": h,
@@ -182,7 +192,7 @@ class Judge:
         columns, right = range(min(self.m, MOST_PHENOTYPES)), []
         for j in columns:
             for row in (row for row, good in usable.items() if good[j] and self.points.well_conditioned[row, j]):
-                for name, answer in self.answers.items():
+                for name, answer in ((name, one) for name, one in self.answers.items() if one.asked[row, j]):
                     for quantity, difference in self._off_right(answer.at_points, row, j, row, self.reml).items():
                         found[name].setdefault(quantity, []).append(digits(difference))
             summit = self.truth.arbiter.summit(self.reml, j)
@@ -225,18 +235,23 @@ class Judge:
         return Evaluation(loglik, None if at_points.sigmasq is None else at_points.sigmasq[[row]],
                           None if at_points.beta is None else at_points.beta[[row]])
 
+    def _asked(self, engine: str, owner: str) -> np.ndarray:
+        """For which phenotypes `_computed` could be asked for, (m,)."""
+        row, answer = self.points.owner[owner], self.answers[engine]
+        return answer.asked[row] if self._reports_own_criterion(owner) else answer.ml_asked[row - self.points.grid]
+
     def _reports_own_criterion(self, engine: str) -> bool:
         return self.ledger[engine].optimum_is_reml(self.reml) == self.reml
 
     def _judge(self, quantity: str, tier: int, a: str, b: str, rows: np.ndarray, difference: np.ndarray,
-               allowed: np.ndarray, comparable: np.ndarray, held_against_truth: Callable[[int, int], Held],
+               allowed: np.ndarray, comparable: np.ndarray, asked: np.ndarray, held_against_truth: Callable[[int, int], Held],
                values: Callable[[int, int], dict[str, Any]], hsq_difference: np.ndarray | None = None) -> None:
         """Judge differences of shape (rows, m).
 
         `held_against_truth` says who is right for phenotype j at a row, `values` what the two gave at the k-th of `rows`
         for phenotype j.
         """
-        excess = np.where(comparable, np.nan_to_num(difference / allowed, nan=np.inf), -np.inf)
+        excess = np.where(comparable & asked, np.nan_to_num(difference / allowed, nan=np.inf), -np.inf)
         place = np.argmax(excess, axis=0)
         verdicts: list[str] = []
         reasons: dict[str, Counter] = {}
@@ -245,6 +260,8 @@ class Judge:
             highest = excess[place[j], j]
             if tier == 2 and self.unbounded[j]:
                 verdict, why = "not comparable", ["the likelihood is unbounded: there is no optimum"]
+            elif not asked[:, j].any():
+                verdict, why = "not comparable", ["recorded answers do not cover what would be asked"]
             elif highest == -np.inf:
                 verdict, why = "not comparable", ["V, X or y is too ill-conditioned for this to be compared"]
             elif highest <= 1.0:

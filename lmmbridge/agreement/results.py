@@ -77,7 +77,7 @@ def _from_1_0(results: dict[str, Any]) -> dict[str, Any]:
     for row in results["divergences"]:
         row |= dict.fromkeys(("cause", "quantity", "observed", "right", "reprex"))
     for engine in results["engines"]:
-        engine |= {"build": None, "blas": None, "optimum_criterion": "ML" if engine["name"] == "qtl2" else "own"}
+        engine |= {"recorded": None, "build": None, "blas": None, "optimum_criterion": "ML" if engine["name"] == "qtl2" else "own"}
     for case in results["cases"]:
         for field in ("seed", "scan", "arbiter"):
             case.setdefault(field, None)

@@ -31,7 +31,7 @@ from lmmbridge.agreement.results import SCHEMA_VERSION
 from lmmbridge.agreement.scan_comparison import compare_scans
 from lmmbridge.agreement.tolerances import tolerances
 from lmmbridge.agreement.verdicts import FAILING, ORDER
-from lmmbridge.engines import ENGINES, Availability
+from lmmbridge.engines import ENGINES, Availability, Engine
 from lmmbridge.errors import InputError
 from lmmbridge.files import write_atomically
 from lmmbridge.qtl2.scan_data import ScanData
@@ -74,6 +74,8 @@ class Run:
         Default: `LEDGER`.
     arbitrate : bool, default True
         Whether all answers to small problems are held against the arbiter, and not only those that differ.
+    engines : dict of Engine, optional
+        Engines in place of those of `ENGINES`, or beside them, by name.
 
     Raises
     ------
@@ -83,11 +85,13 @@ class Run:
 
     def __init__(self, out: Path, available: dict[str, Availability], problems: list[Problem],
                  unavailable: dict[str, ProblemsUnavailable], command: str,
-                 ledger: dict[str, Convention] | None = None, arbitrate: bool = True) -> None:
+                 ledger: dict[str, Convention] | None = None, arbitrate: bool = True,
+                 engines: dict[str, Engine] | None = None) -> None:
         self.out, self.available, self.problems, self.unavailable = out, available, problems, unavailable
         self.ledger = LEDGER if ledger is None else ledger
         self.arbitrate = arbitrate
         self.command = command
+        self.others = engines or {}
         self.live = [name for name, found in available.items() if found.version is not None]
         self.cases = [(problem, reml) for problem in problems for reml in criteria(problem)]
         self._open_folder()
@@ -96,7 +100,7 @@ class Run:
     def fingerprint(self) -> str:
         """Hash of everything that the results depend on."""
         asked = {"code": _code_hash(), "schema": SCHEMA_VERSION,
-                 "engines": {name: found.version for name, found in self.available.items()},
+                 "engines": {name: (found.version, found.build, found.recorded) for name, found in self.available.items()},
                  "conventions": {name: self.ledger[name].words for name in self.live},
                  "problems": [(problem.name, problem.data.content_hash) for problem in self.problems],
                  "unavailable": sorted(self.unavailable)}
@@ -119,11 +123,10 @@ class Run:
         waiting = [(problem, reml) for problem, reml in self.cases if not self._path(problem, reml).exists()]
         if executor is None:
             for problem, reml in waiting:
-                self._keep(problem, reml, run_case(problem, reml, self.live, self.ledger, self.arbitrate))
+                self._keep(problem, reml, run_case(*self._asked(problem, reml)))
                 advance(problem.name)
         else:
-            futures = {executor.submit(run_case, problem, reml, self.live, self.ledger, self.arbitrate): (problem, reml)
-                       for problem, reml in waiting}
+            futures = {executor.submit(run_case, *self._asked(problem, reml)): (problem, reml) for problem, reml in waiting}
             try:
                 for future in as_completed(futures):
                     self._keep(*futures[future], future.result())
@@ -133,6 +136,14 @@ class Run:
                     future.cancel()
                 raise
         return self._finish()
+
+    def _asked(self, problem: Problem, reml: bool) -> tuple:
+        """The arguments of `run_case`."""
+        others = {name: engine.about(problem.data) for name, engine in self.others.items()}
+        return problem, reml, self.live, others, self.ledger, self.arbitrate
+
+    def _engine(self, name: str) -> Engine:
+        return self.others.get(name) or ENGINES[name]
 
     def _open_folder(self) -> None:
         request = self.out / "run.json"
@@ -178,7 +189,7 @@ class Run:
     def _keep(self, problem: Problem, reml: bool, case: dict[str, Any]) -> None:
         case["reprex"] = {}
         if any(case["verdicts"].get(verdict) for verdict in FAILING):
-            versions = {name: self.available[name].version for name in self.live}
+            versions = {name: self.available[name].version for name in self.live if name not in self.others}
             for engine, reprex in comparison_reprex.of_case(problem, reml, case, versions, self.ledger).items():
                 folder = Path("reprex") / safe_name(case["case"]) / safe_name(engine)
                 write_reprex(self.out / folder, reprex, replace=True)
@@ -195,14 +206,15 @@ class Run:
         verdicts["not available"] += (sum(found.version is None for found in self.available.values())
                                       + len(self.unavailable))
         failures = self._failures(cases, verdicts)
-        packages = dict.fromkeys(ENGINES[name].package for name in self.live if hasattr(ENGINES[name], "package"))
+        live = [self._engine(name) for name in self.live]
+        packages = dict.fromkeys(engine.package for engine in live if hasattr(engine, "package"))
         origin = provenance(list(packages))
         versions = {name: found.version for name, found in self.available.items() if found.version is not None}
         asked = json.loads((self.out / "run.json").read_text(encoding="utf-8"))
         results = {
             "schema_version": SCHEMA_VERSION, "lmmbridge": __version__, "command": asked["command"], "date": asked["date"],
             "status": 1 if failures else 0, "failures": failures,
-            "engines": [self._engine(name, cases, origin) for name in self.available],
+            "engines": [self._told(name, cases, origin) for name in self.available],
             "verdicts": {verdict: verdicts[verdict] for verdict in ORDER if verdicts[verdict]},
             "divergences": [_with_case(row) for row in register.occurrences(cases, versions)],
             "unavailable_problems": {family: str(reason) for family, reason in self.unavailable.items()},
@@ -214,14 +226,14 @@ class Run:
         self._write(self.out / "results.json", json.dumps(results, allow_nan=False))
         return results
 
-    def _engine(self, name: str, cases: list[dict[str, Any]], origin: dict[str, Any]) -> dict[str, Any]:
+    def _told(self, name: str, cases: list[dict[str, Any]], origin: dict[str, Any]) -> dict[str, Any]:
         """What a reader wants to know of an engine."""
-        engine, found = ENGINES[name], self.available[name]
-        failed = found.status == "live" and cases and all(
+        engine, found = self._engine(name), self.available[name]
+        failed = found.version is not None and cases and all(
             case["engines"].get(name, {}).get("status") == "engine failed" for case in cases)
         blas = {"Python's BLAS": origin["blas"], "R's BLAS": origin["r"] and origin["r"]["blas"]}
         return {"name": name, "version": found.version, "status": "failed" if failed else found.status,
-                "remedy": found.remedy, "build": found.build, "blas": blas.get(engine.linear_algebra, engine.linear_algebra),
+                "remedy": found.remedy, "recorded": found.recorded, "build": found.build, "blas": blas.get(engine.linear_algebra, engine.linear_algebra),
                 "description": engine.description, "search": engine.search, "computes": list(engine.computes),
                 "optimum_criterion": self.ledger[name].optimum_criterion,
                 "conventions": list(self.ledger[name].words)}
@@ -250,15 +262,18 @@ def _with_case(row: dict[str, Any]) -> dict[str, Any]:
     told = {"cause": entry.cause, "quantity": entry.quantity}
     try:
         reprex = of_divergence(entry, row["engine"])
-    except (InputError, RLinkError):
-        return row | told | {"observed": None, "right": entry.cases[row["engine"]].expected, "reprex": None}
+    except (InputError, RLinkError):        # the engine is not here: what is on the register
+        case = entry.cases[row["engine"]]
+        script = f"{case.data}\n{case.call}print(observed)    # right is {case.expected:.12g}\n"
+        return row | told | without_nan({"observed": case.seen.get(row["version"]), "right": case.expected,
+                                         "reprex": {"R": script, "python": None}})
     return row | told | without_nan({"observed": reprex.observed, "right": reprex.expected, "reprex": scripts(reprex)})
 
 
-def run_case(problem: Problem, reml: bool, names: list[str], ledger: dict[str, Convention],
-             arbitrate: bool = True) -> dict[str, Any]:
-    """One case with the named engines of this process."""
-    engines = {name: ENGINES[name] for name in names}
+def run_case(problem: Problem, reml: bool, names: list[str], others: dict[str, Engine], ledger: dict[str, Convention],
+             arbitrate: bool) -> dict[str, Any]:
+    """One case with the named engines: `others` where they have the name, else this process's own."""
+    engines = {name: others.get(name) or ENGINES[name] for name in names}
     if isinstance(problem.data, ScanData):
         return compare_scans(problem, reml, engines)
     return compare(problem, reml, engines, ledger, arbitrate)

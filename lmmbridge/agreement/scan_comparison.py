@@ -22,6 +22,7 @@ from lmmbridge.agreement.tolerances import tolerances
 from lmmbridge.agreement.truth import WORDS, Truth, right_lod
 from lmmbridge.agreement.verdicts import ORDER, worst
 from lmmbridge.engines import Engine, EngineFailure
+from lmmbridge.engines.recorded import NotRecorded
 from lmmbridge.inputs import Data
 from lmmbridge.qtl2.scan1 import Scan1
 
@@ -137,11 +138,18 @@ class _ScanJudge:
             rounds = [_Round({name: self.own[name] for name in (a, b)}, np.ones(len(self.phenotypes), dtype=bool),
                              self._explain_given(a, b, a))]
         else:
-            try:
-                rounds = [_Round({name: self._at(name, owner) for name in (a, b)}, self._comparable(owner),
-                                 self._explain_given(a, b, owner)) for owner in (a, b)]
-            except EngineFailure as failure:
-                self._failed(a, b, "LOD at given hsq", 3, str(failure))
+            rounds = []
+            for owner in (a, b):
+                try:
+                    rounds.append(_Round({name: self._at(name, owner) for name in (a, b)}, self._comparable(owner),
+                                         self._explain_given(a, b, owner)))
+                except NotRecorded:
+                    continue
+                except EngineFailure as failure:
+                    self._failed(a, b, "LOD at given hsq", 3, str(failure))
+                    return
+            if not rounds:
+                self._failed(a, b, "LOD at given hsq", 3, "recorded answers do not cover what would be asked", "not comparable")
                 return
         self._judge("LOD at given hsq", a, b, rounds)
 
@@ -160,7 +168,7 @@ class _ScanJudge:
             return
         try:
             found = {name: self.engines[name].peaks(self.data, self.own[name], THRESHOLD, **how) for name in (a, b)}
-            crossed = self.engines[a].peaks(self.data, self.own[b], THRESHOLD, **how)
+            crossed = self._crossed(a, b, how)
         except EngineFailure as failure:
             self._failed(a, b, quantity, 4, str(failure))
             return
@@ -169,7 +177,8 @@ class _ScanJudge:
         for name in self.phenotypes:
             if _same(found[a], found[b], name, columns, limit):
                 verdicts.append("agree")
-            elif _same(crossed, found[b], name, columns, limit) and self._lod_agrees(a, b, name):
+            elif self._lod_agrees(a, b, name) and any(_same(one, found[other], name, columns, limit)
+                                                      for other, one in crossed.items()):
                 verdicts.append("explained")
                 reasons.setdefault("explained", Counter()).update([
                     "both decide alike on one LOD curve; their own differ within the tolerance, where positions tie or "
@@ -187,6 +196,17 @@ class _ScanJudge:
             float(sum(verdict != "agree" for verdict in verdicts)), "tolerance": limit, "digits": None,
             "phenotype": self.phenotypes[at], "hsq": None, "peaks": len(found[a]),
             "reasons": {verdict: dict(counted) for verdict, counted in reasons.items()}})
+
+    def _crossed(self, a: str, b: str, how: dict[str, float]) -> dict[str, pd.DataFrame]:
+        """Engine → what the other makes of its LOD curve; of recorded engines what they were asked."""
+        found = {}
+        for one, other in ((a, b), (b, a)):
+            try:
+                found[other] = self.engines[one].peaks(self.data, self.own[other], THRESHOLD, **how)
+                break
+            except NotRecorded:
+                continue
+        return found
 
     def _peak_alone(self, a: str, b: str) -> str | None:
         """A chromosome of one position that has a peak in either engine's LOD curve."""

@@ -63,9 +63,16 @@ def select_scans(cross: Path, patterns: list[str]) -> list[Problem]:
         What `read_cross2` reads; its name without ending is the first part of the problems' names.
     patterns : list of str
     """
-    problems = scan_problems(cross.stem, cross)
+    return matching(scan_problems(cross.stem, cross), patterns)
+
+
+def matching(problems: list[Problem], patterns: list[str]) -> list[Problem]:
+    """Problems whose name, or the family it starts with, matches one of the patterns; refuses a pattern without any."""
+    def hits(problem: Problem, pattern: str) -> bool:
+        return fnmatch(problem.name, pattern) or problem.name.split("/")[0] == pattern
+
     for pattern in patterns:
-        if not any(fnmatch(problem.name, pattern) for problem in problems):
+        if not any(hits(problem, pattern) for problem in problems):
             raise InputError(f"--problems: nothing is called '{pattern}'; there are "
                              + ", ".join(problem.name for problem in problems))
-    return [problem for problem in problems if any(fnmatch(problem.name, pattern) for pattern in patterns)]
+    return [problem for problem in problems if any(hits(problem, pattern) for pattern in patterns)]

@@ -12,6 +12,7 @@ from lmmbridge.cli.explain import explain
 from lmmbridge.cli.herit import herit
 from lmmbridge.cli.inventory import divergences, doctor
 from lmmbridge.cli.peaks import peaks
+from lmmbridge.cli.record import record
 from lmmbridge.cli.scan import scan
 from lmmbridge.cli.validate import validate
 from lmmbridge.rlink.errors import RLinkError
@@ -54,5 +55,5 @@ def _say(otherwise):
     return show
 
 
-for command in (validate, herit, scan, peaks, doctor, divergences, explain):
+for command in (validate, record, herit, scan, peaks, doctor, divergences, explain):
     main.add_command(command)

@@ -31,15 +31,18 @@ from lmmbridge.cli.options import FILE, names_in, say
 @click.option("--covar", type=FILE, help="Your own covariates: CSV, ID in column one.")
 @click.option("--weights", type=FILE, help="Your own weights (1/variance): CSV, ID in column one.")
 @click.option("--cross", type=FILE, help="Scans of your own cross: R/qtl2 control file or zip bundle.")
-def validate(out, engines, problems, pheno, kinship, covar, weights, cross) -> None:
+@click.option("--recorded", type=FILE, help="Folder that lmmbridge record wrote: its problems, and its answers for engines that "
+              "are not here.")
+def validate(out, engines, problems, pheno, kinship, covar, weights, cross, recorded) -> None:
     """Run engines on problems, compare their answers, and write a report.
 
     DIR gets report.html, results.json, cases.csv and, where there are scans, peaks.csv. The status is 0 when nothing is
     unexplained and no engine failed, 1 otherwise, 2 for bad input.
     """
     from lmmbridge.agreement.problems import ProblemsUnavailable, own_problems
+    from lmmbridge.agreement.recording import read_recording
     from lmmbridge.agreement.run import Run, availability
-    from lmmbridge.agreement.selection import select, select_scans
+    from lmmbridge.agreement.selection import matching, select, select_scans
     from lmmbridge.engines import ENGINES
     from lmmbridge.kinship_files import read_kinship_file
     from lmmbridge.lint import lines, lint
@@ -57,14 +60,23 @@ def validate(out, engines, problems, pheno, kinship, covar, weights, cross) -> N
         raise InputError("--problems chooses among the built-in problems; leave it out with --pheno and --kinship")
     if cross is not None and own:
         raise InputError("--cross brings its own data; leave out --pheno, --kinship, --covar and --weights")
+    if recorded is not None and (own or cross is not None):
+        raise InputError("--recorded brings its own problems; leave out --pheno, --kinship, --covar, --weights and --cross")
     every = [name for name, engine in ENGINES.items() if cross is None or engine.scans]
     names = names_in(engines) if engines is not None else every
     available = availability(names)
+    others, unavailable, chosen = {}, {}, []
+    if recorded is not None:
+        with console.status("reading the recording, and computing its objectives again"):
+            recording = read_recording(recorded, [name for name, found in available.items() if found.version is None])
+        others = recording.engines
+        available |= {name: engine.availability() for name, engine in others.items()}
     for name, found in available.items():
         if engines is not None and found.version is None:
             raise InputError(f"--engines: {name} is not here: {found.remedy}")
-    unavailable, chosen = {}, []
-    if cross is not None:
+    if recorded is not None:
+        chosen = matching(recording.problems, names_in(problems) if problems is not None else ["*"])
+    elif cross is not None:
         with console.status("reading the cross"):
             chosen = select_scans(cross, names_in(problems) if problems is not None else ["*"])
     elif own:
@@ -76,7 +88,7 @@ def validate(out, engines, problems, pheno, kinship, covar, weights, cross) -> N
                     unavailable[family] = found
                 else:
                     chosen += found
-    run = Run(out, available, chosen, unavailable, "lmmbridge " + shlex.join(sys.argv[1:]))
+    run = Run(out, available, chosen, unavailable, "lmmbridge " + shlex.join(sys.argv[1:]), engines=others)
     for problem in chosen:
         for note in problem.data.notes:
             console.print(f"{problem.name}: {note}", highlight=False, markup=False, soft_wrap=True)

@@ -31,15 +31,20 @@ class Availability:
         What is missing and how to get it.
     build : str or None
         When and for what it was built, where it is known.
+    recorded : str or None
+        Of recorded answers: when and on what they were recorded.
     """
 
     version: str | None
     remedy: str | None = None
     build: str | None = None
+    recorded: str | None = None
 
     @property
     def status(self) -> str:
-        return "live" if self.version is not None else "not available"
+        if self.version is None:
+            return "not available"
+        return "live" if self.recorded is None else "recorded"
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,14 @@ class Engine(ABC):
     @abstractmethod
     def optimum(self, data: Data, reml: bool) -> Optimum:
         """Native answers at the engine's own ĥ."""
+
+    def about(self, data: Data | ScanData) -> Engine:
+        """The engine as it goes to a process that is to ask it about one problem."""
+        return self
+
+    def answerable(self, data: Data, hsq: np.ndarray, reml: bool) -> np.ndarray:
+        """Which of these values of hsq it can be asked at, shape (g, m): all, unless its answers are recorded."""
+        return np.ones(hsq.shape, dtype=bool)
 
     def scan(self, data: ScanData, reml: bool, hsq: pd.DataFrame | None = None) -> Scan1:
         """LOD curves, with hsq under twice the kinship matrix as given, or its own."""

@@ -73,7 +73,7 @@ def render(results: dict[str, Any]) -> str:
         MOST_ROWS=MOST_ROWS, MOST_EXAMPLES=MOST_EXAMPLES, SCALES=SCALES, VERDICT=case_table.VERDICT,
         NO_DIGITS=case_table.NO_DIGITS, case_table=case_table.case_table(results),
         counted=[list(ORDER).index(verdict) for verdict in results["verdicts"] if verdict != "not available"],
-        recorded=[engine["name"] for engine in results["engines"] if engine["status"] == "recorded"],
+        recorded=[engine for engine in results["engines"] if engine["status"] == "recorded"],
         families=summary.by_family(results), found=summary.disagreements(results), reprexes=summary.reprexes(results),
         heat_quantities=heat_quantities, heat_rows=heat_rows, heat_reference=reference if len(heat_rows) > 1 else None,
         heat_with_reference=with_reference, DECISIONS=summary.DECISIONS,

@@ -40,7 +40,7 @@ def basis(results: dict[str, Any], cases: list[dict[str, Any]]) -> str:
     sizes = sorted({case["n"] for case in cases})
     n = f"n = {sizes[0]}" + (f" to {sizes[-1]}" if len(sizes) > 1 else "")
     criteria = " and ".join(name for name in ("REML", "ML") if any(case["criterion"] == name for case in cases))
-    answered = [f"{engine['name']} {engine['version']}" for engine in results["engines"] if any(
+    answered = [f"{engine['name']} {engine['version']}" + (" (recorded)" if engine["status"] == "recorded" else "") for engine in results["engines"] if any(
         case["engines"].get(engine["name"], {}).get("status") == "answered" for case in cases)]
     number = f"{len(cases):,} case{'' if len(cases) == 1 else 's'}"
     scale = "twice K, as R/qtl2's" if all(map(is_scan, cases)) else "K as given"

@@ -26,7 +26,8 @@ def print_engines(console: Console, available: dict[str, Availability]) -> None:
     """The engines of a run, and how to get those that are missing."""
     table = Table("engine", "version", "what runs", title="Engines", title_justify="left")
     for name, found in available.items():
-        table.add_row(name, found.version or "not available", escape(found.remedy or ENGINES[name].description))
+        version = "not available" if found.version is None else found.version + (" (recorded)" if found.recorded else "")
+        table.add_row(name, version, escape(found.remedy or ENGINES[name].description))
     console.print(table)
 
 
