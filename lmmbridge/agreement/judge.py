@@ -261,7 +261,7 @@ class Judge:
             if tier == 2 and self.unbounded[j]:
                 verdict, why = "not comparable", ["the likelihood is unbounded: there is no optimum"]
             elif not asked[:, j].any():
-                verdict, why = "not comparable", ["recorded answers do not cover what would be asked"]
+                verdict, why = "not comparable", ["not both can be asked at this hsq"]
             elif highest == -np.inf:
                 verdict, why = "not comparable", ["V, X or y is too ill-conditioned for this to be compared"]
             elif highest <= 1.0:

@@ -73,7 +73,7 @@ def _from_1_0(results: dict[str, Any]) -> dict[str, Any]:
     results["provenance"] = {"python": old["python"], "packages": packages,
                              "machine": {"system": old["machine"], "architecture": None, "cpus": None},
                              "blas": ", ".join(old["blas"]), "blas_threads": old["blas_threads_asked"], "git": None, "r": r}
-    results |= {"schema_version": "2.0", "date": None}
+    results |= {"schema_version": "2.0", "date": None, "laws": []}
     for row in results["divergences"]:
         row |= dict.fromkeys(("cause", "quantity", "observed", "right", "reprex"))
     for engine in results["engines"]:

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, as_completed
 from datetime import datetime, timezone
 from pathlib import Path
@@ -110,7 +110,8 @@ class Run:
         """Number of cases that need not be run again."""
         return sum(self._path(problem, reml).exists() for problem, reml in self.cases)
 
-    def execute(self, executor: Executor | None = None, advance: Callable[[str], None] = lambda name: None) -> dict:
+    def execute(self, executor: Executor | None = None, advance: Callable[[str], None] = lambda name: None,
+                laws: Sequence[dict[str, Any]] = ()) -> dict:
         """Run what is not finished, here or through an executor; write and return the results.
 
         Parameters
@@ -119,6 +120,8 @@ class Run:
             Default: run in this process.
         advance : function
             Called with the name of each case when it is done.
+        laws : sequence of dict
+            What came of holding engines to laws (`lmmbridge.testing.conformance.hold_to_laws`).
         """
         waiting = [(problem, reml) for problem, reml in self.cases if not self._path(problem, reml).exists()]
         if executor is None:
@@ -135,7 +138,7 @@ class Run:
                 for future in futures:
                     future.cancel()
                 raise
-        return self._finish()
+        return self._finish(list(laws))
 
     def _asked(self, problem: Problem, reml: bool) -> tuple:
         """The arguments of `run_case`."""
@@ -198,14 +201,14 @@ class Run:
                 case["reprex"][engine] = {"folder": folder.as_posix(), **(texts if short else dict.fromkeys(texts))}
         self._write(self._path(problem, reml), json.dumps(without_nan(case), allow_nan=False))
 
-    def _finish(self) -> dict[str, Any]:
+    def _finish(self, laws: list[dict[str, Any]]) -> dict[str, Any]:
         cases = [json.loads(self._path(problem, reml).read_text(encoding="utf-8")) for problem, reml in self.cases]
         verdicts: Counter = Counter()
         for case in cases:
             verdicts.update(case["verdicts"])
         verdicts["not available"] += (sum(found.version is None for found in self.available.values())
                                       + len(self.unavailable))
-        failures = self._failures(cases, verdicts)
+        failures = self._failures(cases, verdicts, laws)
         live = [self._engine(name) for name in self.live]
         packages = dict.fromkeys(engine.package for engine in live if hasattr(engine, "package"))
         origin = provenance(list(packages))
@@ -218,7 +221,7 @@ class Run:
             "verdicts": {verdict: verdicts[verdict] for verdict in ORDER if verdicts[verdict]},
             "divergences": [_with_case(row) for row in register.occurrences(cases, versions)],
             "unavailable_problems": {family: str(reason) for family, reason in self.unavailable.items()},
-            "tolerances": tolerances(), "provenance": origin, "cases": cases,
+            "laws": laws, "tolerances": tolerances(), "provenance": origin, "cases": cases,
         }
         self._write(self.out / "cases.csv", estimates_table(cases).to_csv(index=False))
         if any(case.get("scan") is not None for case in cases):
@@ -238,7 +241,7 @@ class Run:
                 "optimum_criterion": self.ledger[name].optimum_criterion,
                 "conventions": list(self.ledger[name].words)}
 
-    def _failures(self, cases: list[dict[str, Any]], verdicts: Counter) -> list[str]:
+    def _failures(self, cases: list[dict[str, Any]], verdicts: Counter, laws: list[dict[str, Any]]) -> list[str]:
         """Why the run's status is 1; empty where it is 0."""
         failures = []
         if len(self.live) < 2:
@@ -247,6 +250,8 @@ class Run:
             failures.append("no problem could be run")
         failures += [f"{verdicts[verdict]} comparisons ended in '{verdict}'" for verdict in FAILING
                      if verdicts[verdict]]
+        failures += [f"{row['engine']} breaks the law '{row['law']}': {row['statement']}" for row in laws
+                     if row["state"] == "broken"]
         same: dict[str, list[int]] = {}
         for case in cases:
             for pair, counts in case["identical"].items():

@@ -149,7 +149,7 @@ class _ScanJudge:
                     self._failed(a, b, "LOD at given hsq", 3, str(failure))
                     return
             if not rounds:
-                self._failed(a, b, "LOD at given hsq", 3, "recorded answers do not cover what would be asked", "not comparable")
+                self._failed(a, b, "LOD at given hsq", 3, "not both can be asked at this hsq", "not comparable")
                 return
         self._judge("LOD at given hsq", a, b, rounds)
 

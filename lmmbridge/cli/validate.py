@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -18,6 +19,16 @@ from threadpoolctl import threadpool_limits
 
 from lmmbridge import InputError
 from lmmbridge.cli.options import FILE, names_in, say
+
+if TYPE_CHECKING:
+    from lmmbridge.agreement.ledger import Convention
+    from lmmbridge.engines.function import FunctionEngine
+
+#: Engines whose conventions a function of the user's may follow; those of python: every constant, σ² = Q/(n−p) under REML and
+#: Q/n under ML, K as given.
+CONVENTIONS = ("python", "lmmlite-cpp", "qtl2")
+#: Problems to which each law is applied.
+LAW_EXAMPLES = 60
 
 
 @click.command(epilog="Example: lmmbridge validate --out report --engines python,qtl2 --problems 'iron/loco*/*'")
@@ -33,17 +44,22 @@ from lmmbridge.cli.options import FILE, names_in, say
 @click.option("--cross", type=FILE, help="Scans of your own cross: R/qtl2 control file or zip bundle.")
 @click.option("--recorded", type=FILE, help="Folder that lmmbridge record wrote: its problems, and its answers for engines that "
               "are not here.")
-def validate(out, engines, problems, pheno, kinship, covar, weights, cross, recorded) -> None:
+@click.option("--engine", "functions", multiple=True, metavar="MODULE:FUNCTION", help="A Python function of yours as another "
+              "engine, f(y, X, K, reml); see lmmbridge.engines.function. It is held to the laws as well.")
+@click.option("--engine-r", "r_function", metavar="CODE", help="The same in R: 'function(y, X, K, reml) list(hsq = …, loglik = "
+              "…, sigmasq = …, beta = …)'.")
+@click.option("--convention", type=click.Choice(list(CONVENTIONS)), default=CONVENTIONS[0], show_default=True,
+              help="Whose conventions the numbers of --engine and --engine-r follow.")
+def validate(out, engines, problems, pheno, kinship, covar, weights, cross, recorded, functions, r_function, convention) -> None:
     """Run engines on problems, compare their answers, and write a report.
 
     DIR gets report.html, results.json, cases.csv and, where there are scans, peaks.csv. The status is 0 when nothing is
     unexplained and no engine failed, 1 otherwise, 2 for bad input.
     """
     from lmmbridge.agreement.problems import ProblemsUnavailable, own_problems
-    from lmmbridge.agreement.recording import read_recording
-    from lmmbridge.agreement.run import Run, availability
+    from lmmbridge.agreement.run import Run
     from lmmbridge.agreement.selection import matching, select, select_scans
-    from lmmbridge.engines import ENGINES
+    from lmmbridge.cli.engine_choice import choose_engines
     from lmmbridge.kinship_files import read_kinship_file
     from lmmbridge.lint import lines, lint
     from lmmbridge.report import html, terminal
@@ -62,20 +78,15 @@ def validate(out, engines, problems, pheno, kinship, covar, weights, cross, reco
         raise InputError("--cross brings its own data; leave out --pheno, --kinship, --covar and --weights")
     if recorded is not None and (own or cross is not None):
         raise InputError("--recorded brings its own problems; leave out --pheno, --kinship, --covar, --weights and --cross")
-    every = [name for name, engine in ENGINES.items() if cross is None or engine.scans]
-    names = names_in(engines) if engines is not None else every
-    available = availability(names)
-    others, unavailable, chosen = {}, {}, []
+    if cross is not None and (functions or r_function is not None):
+        raise InputError("--cross is of scans, which --engine and --engine-r do not do; leave one of them out")
+    with console.status("looking for the engines" if recorded is None else "reading the recording, and computing its objectives "
+                        "again"):
+        choice = choose_engines(names_in(engines) if engines is not None else None, cross is not None, recorded, functions,
+                                r_function, convention)
+    unavailable, chosen = {}, []
     if recorded is not None:
-        with console.status("reading the recording, and computing its objectives again"):
-            recording = read_recording(recorded, [name for name, found in available.items() if found.version is None])
-        others = recording.engines
-        available |= {name: engine.availability() for name, engine in others.items()}
-    for name, found in available.items():
-        if engines is not None and found.version is None:
-            raise InputError(f"--engines: {name} is not here: {found.remedy}")
-    if recorded is not None:
-        chosen = matching(recording.problems, names_in(problems) if problems is not None else ["*"])
+        chosen = matching(choice.recorded_problems, names_in(problems) if problems is not None else ["*"])
     elif cross is not None:
         with console.status("reading the cross"):
             chosen = select_scans(cross, names_in(problems) if problems is not None else ["*"])
@@ -88,7 +99,8 @@ def validate(out, engines, problems, pheno, kinship, covar, weights, cross, reco
                     unavailable[family] = found
                 else:
                     chosen += found
-    run = Run(out, available, chosen, unavailable, "lmmbridge " + shlex.join(sys.argv[1:]), engines=others)
+    run = Run(out, choice.available, chosen, unavailable, "lmmbridge " + shlex.join(sys.argv[1:]), choice.ledger,
+              engines=choice.others)
     for problem in chosen:
         for note in problem.data.notes:
             console.print(f"{problem.name}: {note}", highlight=False, markup=False, soft_wrap=True)
@@ -96,15 +108,28 @@ def validate(out, engines, problems, pheno, kinship, covar, weights, cross, reco
         # What prepare says or mends itself is in the notes above.
         found = lint(read_kinship_file(kinship), read_csv(pheno), None if covar is None else read_csv(covar))
         say(lines(finding for finding in found if finding.what not in ("ids", "eigenvalues")), "")
-    terminal.print_engines(console, available)
+    terminal.print_engines(console, choice.available, choice.descriptions)
+    laws = [row for engine in choice.own for row in _held_to_laws(engine, choice.ledger[engine.name])]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("cases", total=len(run.cases), completed=run.finished())
         results = _in_processes(lambda pool: run.execute(
-            pool, lambda name: progress.update(task, advance=1, description=name)))
+            pool, lambda name: progress.update(task, advance=1, description=name), laws))
     html.write(results, out / "report.html")
     terminal.print_results(Console(), results, out)
     sys.exit(results["status"])
+
+
+def _held_to_laws(engine: FunctionEngine, convention: Convention) -> list[dict[str, Any]]:
+    """What came of each law of the mixed model."""
+    try:
+        from lmmbridge.testing.conformance import hold_to_laws
+    except ImportError as error:
+        raise InputError(f"--engine: the laws need hypothesis, which is not here ({error}); install lmmbridge[testing]") from None
+    from lmmbridge.testing.laws import Translated
+    from lmmbridge.testing.lmm_laws import LMM_LAWS
+
+    return hold_to_laws(Translated(engine, convention), LMM_LAWS, LAW_EXAMPLES)
 
 
 def _in_processes(work: Callable[[ProcessPoolExecutor], dict]) -> dict:

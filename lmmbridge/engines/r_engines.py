@@ -24,7 +24,7 @@ TOLERANCE = 1e-12
 def shared_session() -> RSession:
     """The shared R of this process, with the engines' R code."""
     session = rlink.shared_session()
-    for name in ("r_engines.R", "scans.R"):
+    for name in ("r_engines.R", "r_function.R", "scans.R"):
         session.source(Path(__file__).with_name(name))
     return session
 

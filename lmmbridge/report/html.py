@@ -1,6 +1,7 @@
 """The report as one HTML page that needs nothing else: figures, style and script inside, no network."""
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ MOST_EXAMPLES = 10
 #: The template of each section and its title.
 SECTIONS = {"verdicts": "Verdicts", "digits": "Digits of agreement", "cases": "Cases", "likelihoods": "Likelihood curves and ĥ",
             "differences": "Differences", "scans": "LOD curves and decisions", "divergences": "Divergences and gaps",
-            "ill_conditioned": "Ill-conditioned points", "remarks": "Remarks of the engines", "conventions": "Conventions",
+            "laws": "Laws", "ill_conditioned": "Ill-conditioned points", "remarks": "Remarks of the engines", "conventions": "Conventions",
             "tolerances": "Tolerances", "provenance": "Versions, sources, and how to reproduce"}
 #: A sign for each verdict, so that colour is never the only one.
 MARKS = {"agree": "✓", "explained": "◆", "known divergence": "▲", "not comparable": "○", "not available": "–",
@@ -69,7 +70,8 @@ def render(results: dict[str, Any]) -> str:
     with_reference |= {pair: cells for pair, cells in heat_rows.items() if cells.keys() - theirs and pair not in with_reference}
     by_engine, by_case = summary.ill_conditioned(results)
     return environment.get_template("report.html").render(
-        results=results, sections=SECTIONS, headline=headline(results), MEANING=MEANING, FAILING=FAILING, MARKS=MARKS,
+        results=results, sections={id: title for id, title in SECTIONS.items() if id != "laws" or results["laws"]},
+        headline=headline(results), MEANING=MEANING, FAILING=FAILING, MARKS=MARKS,
         MOST_ROWS=MOST_ROWS, MOST_EXAMPLES=MOST_EXAMPLES, SCALES=SCALES, VERDICT=case_table.VERDICT,
         NO_DIGITS=case_table.NO_DIGITS, case_table=case_table.case_table(results),
         counted=[list(ORDER).index(verdict) for verdict in results["verdicts"] if verdict != "not available"],
@@ -100,6 +102,8 @@ def headline(results: dict[str, Any]) -> str:
             where = dict.fromkeys(comparison["quantity"] for _, comparison in summary.records(results, verdict))
             verb = "is" if verdicts[verdict] == 1 else "are"
             wrong.append(f"{verdicts[verdict]:,} {verb} {words} ({', '.join(where)})")
+    broken = Counter(row["engine"] for row in results["laws"] if row["state"] == "broken")
+    wrong += [f"{engine} breaks {_things(number, 'law')}" for engine, number in broken.items()]
     return start + "; ".join(wrong or results["failures"]) + "."
 
 

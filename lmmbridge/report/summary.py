@@ -111,8 +111,7 @@ def disagreements(results: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 def _row(case: dict[str, Any], comparison: dict[str, Any], verdict: str) -> dict[str, Any]:
     why = list(comparison["reasons"].get(verdict, {})) + _right(comparison)
     row = {"case": case["case"], "quantity": comparison["quantity"], "verdict": verdict,
-           "count": comparison["counts"][verdict], "why": f" ({'; '.join(why)})" if why else "",
-           "reasons": list(comparison["reasons"].get(verdict, {}))} | numbers(comparison)
+           "count": comparison["counts"][verdict], "why": f" ({'; '.join(why)})" if why else "", "words": "; ".join(why)} | numbers(comparison)
     if comparison["b"] is None:
         return row | {"engines": comparison["a"], "size": "", "excess": float("inf")}
     difference = comparison["difference"]

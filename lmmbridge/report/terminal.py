@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,12 @@ STYLE = {"agree": "green", "known divergence": "yellow", "explained": "yellow", 
          "not available": "dim", "engine failed": "bold red", "unexplained": "bold red"}
 
 
-def print_engines(console: Console, available: dict[str, Availability]) -> None:
+def print_engines(console: Console, available: dict[str, Availability], descriptions: dict[str, str]) -> None:
     """The engines of a run, and how to get those that are missing."""
     table = Table("engine", "version", "what runs", title="Engines", title_justify="left")
     for name, found in available.items():
         version = "not available" if found.version is None else found.version + (" (recorded)" if found.recorded else "")
-        table.add_row(name, version, escape(found.remedy or ENGINES[name].description))
+        table.add_row(name, version, escape(found.remedy or descriptions[name]))
     console.print(table)
 
 
@@ -51,6 +52,7 @@ def print_results(console: Console, results: dict[str, Any], out: Path) -> None:
     _print_scans(console, results)
     found = disagreements(results)
     _print_known(console, results)
+    _print_laws(console, results)
     for verdict in FAILING:
         rows = found.get(verdict, [])
         if rows:
@@ -82,6 +84,21 @@ def _print_known(console: Console, results: dict[str, Any]) -> None:
     if new:
         table.add_row(f"[{STYLE['unexplained']}]new: on no register[/]", "", "", f"{new:,}")
     console.print(table)
+
+
+def _print_laws(console: Console, results: dict[str, Any]) -> None:
+    """What came of holding the user's engines to laws; of those that are broken, how."""
+    if not results["laws"]:
+        return
+    table = Table("engine", "held", "broken", "not applied", title="Laws", title_justify="left")
+    for engine in dict.fromkeys(row["engine"] for row in results["laws"]):
+        states = Counter(row["state"] for row in results["laws"] if row["engine"] == engine)
+        table.add_row(escape(engine), *(str(states[state]) for state in ("held", "broken", "not applied")))
+    console.print(table)
+    for row in results["laws"]:
+        if row["state"] == "broken":
+            console.print(f"{row['breach']}\n  The law: {row['statement']}\n  The reason: {row['reason']}", markup=False,
+                          highlight=False, soft_wrap=True)
 
 
 def _print_digits(console: Console, results: dict[str, Any]) -> None:
@@ -157,8 +174,8 @@ def print_inventory(console: Console, found: dict[str, Any]) -> None:
     for name, value in found["environment"].items():
         table.add_row(name, value or "not set")
     console.print(table)
-    print_engines(console, {name: Availability(state["version"], state["remedy"])
-                            for name, state in found["engines"].items()})
+    print_engines(console, {name: Availability(state["version"], state["remedy"]) for name, state in found["engines"].items()},
+                  {name: engine.description for name, engine in ENGINES.items()})
 
 
 def print_divergences(console: Console, entries: Sequence[Divergence]) -> None:

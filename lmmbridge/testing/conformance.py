@@ -51,6 +51,7 @@ import math
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 from unittest import SkipTest
@@ -58,8 +59,9 @@ from unittest import SkipTest
 from hypothesis import HealthCheck, find, given, settings
 from hypothesis.errors import NoSuchExample
 
+from lmmbridge.progress import track
 from lmmbridge.testing.conditioning import tolerance
-from lmmbridge.testing.laws import Breach, CannotTell, Law, NotApplicable
+from lmmbridge.testing.laws import Breach, CannotTell, Law, NotApplicable, Translated
 
 #: Cases before the part that could not tell says anything, and standard deviations by which a sample of them may miss it.
 ENOUGH, CHANCE = 20, 3.0
@@ -76,8 +78,52 @@ def outcome(law: Law, implementation: Any, case: Any) -> tuple[str, Breach | str
     return ("held", "") if breach is None else ("breach", breach)
 
 
+@dataclass(frozen=True, eq=False)
+class Examination:
+    """What came of holding an implementation to a law.
+
+    Attributes
+    ----------
+    law : Law
+    breach : Breach or None
+        The smallest that was found.
+    held : int
+        Cases in which the law held.
+    untold : dict
+        Why a case could not tell, or the law could not be applied → number of cases.
+    """
+
+    law: Law
+    breach: Breach | None
+    held: int
+    untold: dict[str, int]
+
+
 def find_breach(law: Law, implementation: Any, max_examples: int = 200, seed: int = 0) -> Breach | None:
     """Look for a case in which the implementation breaks the law, and shrink it.
+
+    Parameters
+    ----------
+    law, implementation, max_examples, seed
+        As for `examine`.
+
+    Returns
+    -------
+    Breach, or None where none was found
+
+    Warns
+    -----
+    UserWarning
+        Where no case could tell, with the reasons: that nothing was found then says nothing.
+    """
+    found = examine(law, implementation, max_examples, seed)
+    if found.breach is None and not found.held:
+        warnings.warn(f"law '{law.name}' was not applied to {implementation.name}: {'; '.join(found.untold)}", stacklevel=2)
+    return found.breach
+
+
+def examine(law: Law, implementation: Any, max_examples: int = 200, seed: int = 0) -> Examination:
+    """Hold an implementation to a law until it is broken or the examples are used up.
 
     Parameters
     ----------
@@ -89,29 +135,43 @@ def find_breach(law: Law, implementation: Any, max_examples: int = 200, seed: in
 
     Returns
     -------
-    Breach, or None where none was found
-
-    Warns
-    -----
-    UserWarning
-        Where no case could tell, with the reasons: that nothing was found then says nothing.
+    Examination
     """
     seen: Counter = Counter()
 
     def breaks(drawn: Any) -> bool:
         what, found = outcome(law, implementation, drawn)
-        seen["" if what in ("held", "breach") else found] += 1
+        if what != "breach":
+            seen["" if what == "held" else found] += 1
         return what == "breach"
 
     quiet = settings(max_examples=max_examples, database=None, deadline=None, suppress_health_check=list(HealthCheck))
     try:
         case = find(law.cases, breaks, settings=quiet, random=Random(seed))
     except NoSuchExample:
-        if not seen[""]:
-            warnings.warn(f"law '{law.name}' was not applied to {implementation.name}: {'; '.join(seen)}",
-                          stacklevel=2)
-        return None
-    return law.breach(implementation, case)
+        breach = None
+    else:
+        breach = law.breach(implementation, case)
+    return Examination(law, breach, seen.pop("", 0), dict(seen))
+
+
+def hold_to_laws(implementation: Translated, laws: tuple[Law, ...], max_examples: int) -> list[dict[str, Any]]:
+    """What came of each law, for the results of a run; with a bar of progress.
+
+    Returns
+    -------
+    list of dict
+        engine, law, statement, reason, state ("held", "broken", or "not applied"), held (cases in which it held), untold (why
+        a case could not tell, or the law could not be applied → number of cases), breach (one sentence, or None).
+    """
+    rows = []
+    for law in track(laws, f"laws on {implementation.name}"):
+        found = examine(law, implementation, max_examples)
+        state = "broken" if found.breach is not None else "held" if found.held else "not applied"
+        rows.append({"engine": implementation.name, "law": law.name, "statement": law.statement, "reason": law.reason,
+                     "state": state, "held": found.held, "untold": found.untold,
+                     "breach": None if found.breach is None else str(found.breach)})
+    return rows
 
 
 def law_test(law: Law, implementation: Any, known: Callable[[Breach], str | None] = lambda breach: None,

@@ -127,6 +127,8 @@ class Translated:
         EngineFailure
             Whatever the engine raises.
         """
+        if not self.engine.answerable(data, hsq, reml).all():
+            raise NotApplicable(f"{self.name} cannot be asked at a given hsq")
         native = self._ask(data, self.engine.at_hsq, self.convention.to_native_hsq(hsq), reml)
         return self.convention.translate_evaluation(native, hsq, data, reml)
 

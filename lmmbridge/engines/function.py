@@ -1,0 +1,190 @@
+"""A function of the user's as an engine: a Python callable, or an R function as code.
+
+It is called as f(y, X, K, reml), one phenotype at a time: y has length n, X shape (n, p), the intercept in it, K shape (n, n),
+reml is true or false. It gives hsq, its estimate, and loglik and sigmasq there, and beta (length p) where it has one: in Python
+as a mapping or as attributes, in R as a list. Two more arguments are used where the function has them by name: `hsq`, a
+number at which to evaluate in place of estimating it (without it nothing is compared at fixed hsq, and laws cannot be applied),
+and `weights`, 1/variance (without it the engine takes no weights).
+"""
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import sys
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from lmmbridge.engines.base import Availability, Engine, EngineFailure, Evaluation, Optimum
+from lmmbridge.engines.r_engines import load, shared_session
+from lmmbridge.errors import InputError
+from lmmbridge.inputs import Data
+from lmmbridge.rlink import RLinkError
+
+#: The name of the engine that an R function is.
+R_NAME = "r-function"
+
+
+class FunctionEngine(Engine):
+    """A function, asked for one phenotype after the other.
+
+    Parameters
+    ----------
+    function : function of (y, X, K, reml)
+        See the module. It gets copies that are its own.
+    name : str
+    version : str
+    """
+
+    search = "the function's own"
+    linear_algebra = "the function's own"
+
+    def __init__(self, function: Callable[..., Any], name: str, version: str = "unknown") -> None:
+        self.name, self._function, self._version = name, function, version
+        self.description = f"the Python function {name}"
+        try:
+            parameters = inspect.signature(function).parameters
+        except (TypeError, ValueError):         # compiled code may not tell
+            parameters = {}
+        self.takes_weights, self._takes_hsq = "weights" in parameters, "hsq" in parameters
+        # Whether it gives β is known only when it is asked.
+        self.computes = ("loglik", "sigmasq", "beta") if self._takes_hsq else ()
+
+    def availability(self) -> Availability:
+        return Availability(self._version)
+
+    def answerable(self, data: Data, hsq: np.ndarray, reml: bool) -> np.ndarray:
+        return np.full(hsq.shape, self._takes_hsq)
+
+    def at_hsq(self, data: Data, hsq: np.ndarray, reml: bool) -> Evaluation:
+        if not self._takes_hsq:
+            return Evaluation(np.full(hsq.shape, np.nan))
+        found = [[self._ask(data, j, reml, float(h)) for j, h in enumerate(row)] for row in hsq]
+
+        def table(name: str) -> np.ndarray | None:
+            values = [[answer.get(name) for answer in row] for row in found]
+            if any(value is None for row in values for value in row):
+                return None
+            return np.array(values, dtype=float)
+
+        beta = table("beta")
+        return Evaluation(_needed(table("loglik"), self.name, "loglik"), table("sigmasq"),
+                          None if beta is None else np.moveaxis(beta, 1, 2))
+
+    def optimum(self, data: Data, reml: bool) -> Optimum:
+        found = [self._ask(data, j, reml) for j in range(data.Y.shape[1])]
+
+        def vector(name: str) -> np.ndarray:
+            values = [answer.get(name) for answer in found]
+            return np.array([_needed(value, self.name, name) for value in values], dtype=float)
+
+        beta = [answer.get("beta") for answer in found]
+        return Optimum(vector("hsq"), vector("loglik"), vector("sigmasq"),
+                       None if any(one is None for one in beta) else np.array(beta, dtype=float).T)
+
+    def _ask(self, data: Data, column: int, reml: bool, hsq: float | None = None) -> dict[str, Any]:
+        more = {} if hsq is None else {"hsq": hsq}
+        if data.weights is not None:
+            more["weights"] = data.weights.copy()
+        answer = self._function(data.Y[:, column].copy(), data.X.copy(), data.K.copy(), reml, **more)
+        return _parts(answer, data.X.shape[1], self.name)
+
+    def __reduce__(self):
+        # Another process imports the function anew; only those that `python_function` found can go there.
+        return python_function, (self.name,)
+
+
+class RFunctionEngine(FunctionEngine):
+    """An R function, given as code.
+
+    Parameters
+    ----------
+    code : str
+
+    Raises
+    ------
+    InputError
+        Where the code is no function.
+    """
+
+    linear_algebra = "R's BLAS"
+
+    def __init__(self, code: str) -> None:
+        self._code = code
+        try:
+            arguments = np.atleast_1d(shared_session().call("define_function", code).value)
+        except RLinkError as error:
+            raise InputError(f"--engine-r: this is not R code of a function ({error})") from None
+        self.name, self._version, self.description = R_NAME, "unknown", "an R function of yours"
+        self._takes_hsq, self.takes_weights = "hsq" in arguments, "weights" in arguments
+        self.computes = ("loglik", "sigmasq", "beta") if self._takes_hsq else ()
+
+    def _ask(self, data: Data, column: int, reml: bool, hsq: float | None = None) -> dict[str, Any]:
+        try:
+            load(data)
+            answer = shared_session().call("ask_function", self._code, column + 1, reml, hsq).value
+        except RLinkError as error:
+            raise EngineFailure(str(error)) from error
+        return _parts(answer, data.X.shape[1], self.name)
+
+    def __reduce__(self):
+        return RFunctionEngine, (self._code,)
+
+
+def python_function(target: str) -> FunctionEngine:
+    """The engine that "package.module:function" names; modules of the working folder are found, too.
+
+    Raises
+    ------
+    InputError
+        Where there is no such function.
+    """
+    module_name, _, name = target.partition(":")
+    if not module_name or not name:
+        raise InputError(f"--engine: '{target}' is not of the form package.module:function")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        found: Any = importlib.import_module(module_name)
+    except Exception as error:      # whatever the user's module raises
+        raise InputError(f"--engine: {module_name} cannot be imported ({type(error).__name__}: {error})") from None
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise InputError(f"--engine: {module_name} has no '{name}'")
+        found = getattr(found, part)
+    if not callable(found):
+        raise InputError(f"--engine: {target} is not a function")
+    return FunctionEngine(found, target, _version(module_name.partition(".")[0]))
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return str(getattr(sys.modules[package], "__version__", "unknown"))
+
+
+def _parts(answer: Any, p: int, name: str) -> dict[str, Any]:
+    """hsq, loglik, sigmasq and beta of what a function gave, as far as they are there."""
+    found: dict[str, Any] = {}
+    for part in ("hsq", "loglik", "sigmasq", "beta"):
+        value = answer.get(part) if isinstance(answer, Mapping) else getattr(answer, part, None)
+        if value is None:
+            continue
+        try:
+            numbers = np.asarray(value, dtype=float).ravel()
+        except (TypeError, ValueError):
+            raise EngineFailure(f"{name} gave '{part}' that is not numbers: {value!r}") from None
+        if len(numbers) != (p if part == "beta" else 1):
+            raise EngineFailure(f"{name} gave {len(numbers)} numbers as '{part}' where {p if part == 'beta' else 1} belong")
+        found[part] = numbers if part == "beta" else float(numbers[0])
+    return found
+
+
+def _needed(value: Any, name: str, part: str) -> Any:
+    if value is None:
+        raise EngineFailure(f"{name} gave no '{part}'")
+    return value

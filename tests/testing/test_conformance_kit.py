@@ -1,0 +1,211 @@
+"""Implementations of other people: functions as engines, the fixtures for pytest, the recipe for CI, and the worked example."""
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import yaml
+
+import lmmbridge.testing
+from lmmbridge import InputError
+from lmmbridge.agreement import simulation
+from lmmbridge.agreement.comparison import compare
+from lmmbridge.agreement.ledger import LEDGER
+from lmmbridge.agreement.problems import Problem
+from lmmbridge.engines import ENGINES, EngineFailure
+from lmmbridge.engines.function import FunctionEngine, python_function
+from lmmbridge.fitting import fit_lmm
+
+PROJECT = Path(__file__).parents[2]
+PAGE = Path(lmmbridge.testing.__file__).with_name("CONFORMANCE.md").read_text(encoding="utf-8")
+DATA = {name: data for name, _, data in simulation.problems()}
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+def block(language: str, containing: str) -> str:
+    found, = [text for text in blocks(language) if containing in text]
+    return found
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A project with the files of the example."""
+    for text in blocks("python"):
+        name = re.match(r"# (\w+\.py)\n", text)
+        if name:
+            (tmp_path / name[1]).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def run(command: str, folder: Path) -> subprocess.CompletedProcess:
+    env = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OPENBLAS_NUM_THREADS": "1"}
+    return subprocess.run(["bash", "-c", command], cwd=folder, env=env, capture_output=True, text=True, timeout=900)
+
+
+def mend(folder: Path) -> None:
+    file = folder / "mymodel.py"
+    text = file.read_text()
+    assert text.count("        df = n\n") == 1
+    file.write_text(text.replace("        df = n\n", block("python", "df = n - p")))
+
+
+def results(folder: Path) -> dict:
+    return json.loads((folder / "results.json").read_text())
+
+
+def test_the_flawed_engine_of_the_example_is_found_out_and_the_mended_one_passes(folder):
+    command = block("sh", "--out checked\n").replace("simulated/*", "simulated/h*")
+    done = run(command, folder)
+    assert done.returncode == 1, done.stderr
+    found = results(folder / "checked")
+    assert [engine["status"] for engine in found["engines"]] == ["live"] * 3
+    reasons = {why for case in found["cases"] for record in case["comparisons"] if case["criterion"] == "REML"
+               for why in record["reasons"].get("unexplained", {})}
+    assert any("n for n-p throughout REML" in why and "would close the gap" in why for why in reasons)
+    wrong = [record for case in found["cases"] for record in case["comparisons"] if record["counts"].get("unexplained")]
+    assert wrong and all("mymodel:fit" in (record["a"], record["b"]) for record in wrong)
+    assert all(case["criterion"] == "REML" for case in found["cases"] if case["verdicts"].get("unexplained"))
+    broken = {row["law"] for row in found["laws"] if row["state"] == "broken"}
+    assert "phenotype" in broken and "order" not in broken and len(found["laws"]) == 16
+    page = (folder / "checked" / "report.html").read_text(encoding="utf-8")
+    assert f"mymodel:fit breaks {len(broken)} laws" in page and "mymodel:fit breaks the law" in done.stdout
+    mend(folder)
+    again = run(command.replace("--out checked", "--out mended"), folder)
+    assert again.returncode == 0, again.stdout
+    assert {row["state"] for row in results(folder / "mended")["laws"]} == {"held"}
+
+
+def test_the_fixtures_find_the_flaw_and_pass_the_mended_engine(folder):
+    command = f"{block('sh', 'pytest test_mymodel.py').strip()} -p no:cacheprovider -q".replace("pytest ", f"{sys.executable} -m pytest ", 1)
+    done = run(command, folder)
+    assert done.returncode == 1
+    assert "test_agrees_with_other_implementations[simulated/h0-n10-p1/REML]" in done.stdout
+    assert "n for n-p throughout REML would close the gap" in done.stdout
+    assert "breaks the law 'phenotype'" in done.stdout and "passed" in done.stdout
+    mend(folder)
+    again = run(command, folder)
+    assert again.returncode == 0, again.stdout
+    wrong = run(command.replace("python,dense", "python,nothing"), folder)
+    assert wrong.returncode != 0 and "no engine is called 'nothing'" in wrong.stdout + wrong.stderr
+
+
+def test_the_example_in_r_runs(folder, live):
+    live("r-reference")
+    command = block("sh", "--engine-r").replace("simulated/h0*", "simulated/h0-n10-p1")
+    done = run(command, folder)
+    assert done.returncode == 0, done.stderr
+    found = results(folder / "checked-in-r")
+    assert found["engines"][-1]["name"] == "r-function"
+    agree = {record["quantity"] for case in found["cases"] for record in case["comparisons"]
+             if record["b"] == "r-function" and record["counts"].get("agree")}
+    assert agree == {"reported loglik", "reported sigmasq", "reported beta", "optimum"}
+
+
+def test_the_recipe_for_ci_writes_summary_and_junit_and_ends_with_the_status(folder):
+    command = block("sh", "scripts/check.sh").replace("scripts/check.sh", str(PROJECT / "scripts" / "check.sh"))
+    command = command.replace("simulated/h0*", "simulated/h0-n10-p1")
+    done = run(command, folder)
+    assert done.returncode == 1, done.stderr
+    out = folder / "checked-in-ci"
+    assert (out / "ci" / "junit.xml").is_file() and "mymodel:fit" in (out / "ci" / "summary.md").read_text(encoding="utf-8")
+    assert run(command.replace("mymodel:fit", "nothing:fit").replace("checked-in-ci", "no"), folder).returncode == 2
+
+
+def test_the_composite_action_runs_the_recipe(folder):
+    action = yaml.safe_load((PROJECT / ".github" / "actions" / "check" / "action.yml").read_text(encoding="utf-8"))
+    step, = [step for step in action["runs"]["steps"] if step["name"] == "Check"]
+    values = {"engine": "mymodel:fit", "options": "--engines python,dense --problems simulated/h0-n10*", "out": "kept"}
+    assert set(values) <= set(action["inputs"])
+    env = {name: re.sub(r"\$\{\{ inputs\.(\w+) \}\}", lambda match: values[match[1]], text) for name, text in step["env"].items()}
+    summary = folder / "summary.md"
+    exports = "".join(f"export {name}='{value}'\n" for name, value in env.items())
+    exports += f"export GITHUB_STEP_SUMMARY='{summary}' GITHUB_ACTION_PATH='{PROJECT / '.github/actions/check'}'\n"
+    done = run(exports + step["run"], folder)
+    assert done.returncode == 1, done.stderr
+    assert "mymodel:fit" in summary.read_text(encoding="utf-8")
+    uses = re.search(r"uses: OWNER/lmmbridge/(\S+)@", PAGE)[1]
+    assert (PROJECT / uses / "action.yml").is_file()
+    assert all(set(step) & {"run", "uses"} for step in action["runs"]["steps"])
+
+
+def as_python(y, X, K, reml, hsq=None):
+    """Our own fit, as a function of another project; attributes rather than a mapping."""
+    assert hsq is None
+    found = fit_lmm(y, K, X, reml=reml)
+    return SimpleNamespace(hsq=found.hsq, loglik=found.loglik, sigmasq=found.sigmasq, beta=found.beta)
+
+
+def judged(function, data, convention="python") -> list[dict]:
+    engine = FunctionEngine(function, "mine")
+    case = compare(Problem("made", "", data), True, {"dense": ENGINES["dense"], "mine": engine},
+                   LEDGER | {"mine": LEDGER[convention]}, arbitrate=False)
+    return case["comparisons"]
+
+
+def test_a_function_without_hsq_is_compared_at_its_optimum_alone():
+    def fit(y, X, K, reml):
+        return as_python(y, X, K, reml)
+    found = {record["quantity"]: record["counts"] for record in judged(fit, DATA["h0.3-n30-p3"]) if record["b"]}
+    assert found["optimum"] == found["reported loglik"] == found["reported beta"] == {"agree": 4}
+    assert found["loglik at fixed hsq"] == {"not comparable": 4}
+
+
+def test_a_function_that_spoils_its_inputs_spoils_only_its_own():
+    def fit(y, X, K, reml):
+        found = as_python(y, X, K, reml)
+        y[:], X[:], K[:] = np.nan, np.nan, np.nan
+        return found
+    data = DATA["h0-n10-p1"]
+    before = data.content_hash
+    found = {record["quantity"]: record["counts"] for record in judged(fit, data) if record["b"]}
+    assert found["optimum"] == {"agree": 4}
+    fresh = {name: one for name, _, one in simulation.problems()}["h0-n10-p1"]
+    assert fresh.content_hash == before and np.array_equal(fresh.K, data.K)
+
+
+@pytest.mark.parametrize(("answer", "words"), [
+    ({"loglik": 1.0, "sigmasq": 1.0}, "mine gave no 'hsq'"),
+    ({"hsq": 0.5, "loglik": [1.0, 2.0], "sigmasq": 1.0}, "mine gave 2 numbers as 'loglik' where 1 belong"),
+    ({"hsq": 0.5, "loglik": 1.0, "sigmasq": 1.0, "beta": [1.0, 2.0]}, "mine gave 2 numbers as 'beta' where 1 belong"),
+    ({"hsq": "half", "loglik": 1.0, "sigmasq": 1.0}, "mine gave 'hsq' that is not numbers: 'half'"),
+    (None, "mine gave no 'hsq'")])
+def test_what_a_function_gives_wrongly_is_told_in_a_sentence(answer, words):
+    engine = FunctionEngine(lambda y, X, K, reml: answer, "mine")
+    with pytest.raises(EngineFailure, match=re.escape(words)):
+        engine.optimum(DATA["h0-n10-p1"], True)
+
+
+def test_a_function_that_raises_has_failed_and_the_others_go_on():
+    def fit(y, X, K, reml):
+        raise ArithmeticError("too hard")
+    found = judged(fit, DATA["h0-n10-p1"])
+    assert [record["counts"] for record in found] == [{"engine failed": 4}]
+    assert "ArithmeticError: too hard" in str(found[0]["reasons"])
+
+
+@pytest.mark.parametrize(("target", "words"), [
+    ("numpy", "is not of the form package.module:function"), ("numpy:", "is not of the form"),
+    ("no_such_module:fit", "no_such_module cannot be imported (ModuleNotFoundError"), ("numpy:fit", "numpy has no 'fit'"),
+    ("numpy:pi", "numpy:pi is not a function")])
+def test_a_function_that_is_not_there_is_refused_in_a_sentence(target, words):
+    with pytest.raises(InputError, match=re.escape(words)):
+        python_function(target)
+
+
+def test_r_code_that_is_no_function_is_refused(live, tmp_path):
+    live("r-reference")
+    for code in ("1 + 1", "function(y,"):
+        done = subprocess.run([sys.executable, "-m", "lmmbridge", "validate", "--engine-r", code, "--out", str(tmp_path / "out"),
+                               "--problems", "simulated/h0-n10-p1"], capture_output=True, text=True, timeout=300)
+        assert done.returncode == 2 and "--engine-r: this is not R code of a function" in done.stderr
+        assert not (tmp_path / "out").exists()
