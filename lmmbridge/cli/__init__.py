@@ -1,4 +1,4 @@
-"""The command line: `lmmbridge validate`, `herit`, `scan`, `peaks`, `doctor`, `divergences`, `explain`."""
+"""The command line: `lmmbridge validate`, `report`, `figures`, `herit`, `scan`, `peaks`, `doctor`, `divergences`, `explain`."""
 from __future__ import annotations
 
 import os
@@ -13,6 +13,7 @@ from lmmbridge.cli.herit import herit
 from lmmbridge.cli.inventory import divergences, doctor
 from lmmbridge.cli.peaks import peaks
 from lmmbridge.cli.record import record
+from lmmbridge.cli.report import figures, report
 from lmmbridge.cli.scan import scan
 from lmmbridge.cli.validate import validate
 from lmmbridge.rlink.errors import RLinkError
@@ -55,5 +56,5 @@ def _say(otherwise):
     return show
 
 
-for command in (validate, record, herit, scan, peaks, doctor, divergences, explain):
+for command in (validate, report, figures, record, herit, scan, peaks, doctor, divergences, explain):
     main.add_command(command)

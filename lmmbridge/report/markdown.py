@@ -39,8 +39,8 @@ def captions(drawings: Iterable[Drawing]) -> str:
     """A page that says of each figure what is seen, and what there is instead for those who cannot see it."""
     lines = ["# Figures", ""]
     for drawing in drawings:
-        lines += [f"## {drawing.name}: {text(drawing.title)}", "", sentence(drawing.caption), "",
-                  f"In words: {sentence(drawing.description)}", ""]
+        lines += [f"## {drawing.name}: {text(drawing.title)}", "", text(drawing.caption), "",
+                  f"In words: {text(drawing.description)}", ""]
     return "\n".join(lines)
 
 

@@ -1,0 +1,103 @@
+"""`lmmbridge report` and `lmmbridge figures`: what a finished run's results.json can be turned into."""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from lmmbridge import InputError
+from lmmbridge.cli.options import FILE, FORMATS
+from lmmbridge.files import check_new_folder, new_folder
+from lmmbridge.progress import track
+
+#: Formats of a report, and what each writes.
+REPORTS = {"html": "report.html, one page that needs nothing else", "latex": "report.tex with its figures and tables",
+           "pdf": "report.pdf, typeset from it", "markdown": "report.md, short, for the summary of a CI job",
+           "junit": "junit.xml, for the tests of a CI job", "csv": "tables for R and pandas, columns.md says what they hold"}
+
+
+@click.command(epilog="Example: lmmbridge report results.json --format html --format csv --out report")
+@click.argument("results_file", metavar="RESULTS.JSON", type=FILE)
+@click.option("--format", "formats", type=click.Choice(list(REPORTS)), multiple=True, default=("html",), show_default=True,
+              help="May be given several times. " + "; ".join(f"{name}: {what}" for name, what in REPORTS.items()) + ".")
+@click.option("--out", required=True, type=FILE, help="Folder for the files, new or empty.")
+def report(results_file, formats, out) -> None:
+    """Write reports of a finished run, from its results.json.
+
+    Everything is written or nothing. The same results give the same files.
+    """
+    from lmmbridge.agreement.results import read_results
+
+    check_new_folder(out)
+    results = read_results(results_file)
+    files: dict[str, str | bytes] = {}
+    for format in dict.fromkeys(formats):
+        with Console(stderr=True).status(f"writing {format}"):
+            files |= _files(results, format)
+    _write(files, out)
+
+
+def _files(results: dict[str, Any], format: str) -> dict[str, str | bytes]:
+    """Name → content of what one format consists of; each brings in what it alone needs."""
+    if format == "html":
+        from lmmbridge.report import html
+        return {"report.html": html.render(results)}
+    if format == "latex":
+        from lmmbridge.report import latex
+        return latex.files(results)
+    if format == "pdf":
+        from lmmbridge.report import latex
+        return {"report.pdf": latex.pdf(results)}
+    if format == "markdown":
+        from lmmbridge.report import markdown
+        return {"report.md": markdown.render(results)}
+    if format == "junit":
+        from lmmbridge.report import junit
+        return {"junit.xml": junit.render(results)}
+    from lmmbridge.report import tidy
+    return tidy.files(results)
+
+
+@click.command(epilog="Example: lmmbridge figures results.json --format pdf --out figures")
+@click.argument("results_file", metavar="RESULTS.JSON", type=FILE)
+@click.option("--format", type=click.Choice(FORMATS), default=FORMATS[0], show_default=True)
+@click.option("--out", required=True, type=FILE, help="Folder for the files, new or empty.")
+def figures(results_file, format, out) -> None:
+    """Write the figures of a report as files, from a finished run's results.json.
+
+    captions.md says of each what is seen, and what there is instead for those who cannot see it.
+    """
+    from lmmbridge.agreement.results import read_results
+    from lmmbridge.report.drawings import drawings
+    from lmmbridge.report.markdown import captions
+
+    check_new_folder(out)
+    results = read_results(results_file)
+    with Console(stderr=True).status("drawing"):
+        found = list(drawings(results))
+    if not found:
+        raise InputError(f"{results_file}: no two engines have numbers in it that could be drawn; name the results of another run")
+    files: dict[str, str | bytes] = {"captions.md": captions(found)}
+    for drawing in track(found, "figures"):
+        files[f"{drawing.name}.{format}"] = drawing.content(format)
+    _write(files, out)
+
+
+def _write(files: dict[str, str | bytes], out: Path) -> None:
+    """Files into a new folder, whole or not at all, and what was written on standard output."""
+    with new_folder(out) as folder:
+        for name, content in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Half a surrogate pair, of a file name that is not UTF-8, can be in JSON and not in UTF-8.
+            path.write_bytes(content.encode("utf-8", "replace") if isinstance(content, str) else content)
+    for line in _told(files, out):
+        click.echo(line)
+
+
+def _told(files: Iterable[str], out: Path) -> list[str]:
+    """The files, those in folders as one line for each."""
+    return [str(out / name) for name in dict.fromkeys(f"{name.split('/')[0]}/" if "/" in name else name for name in sorted(files))]
