@@ -14,8 +14,29 @@ from lmmbridge.agreement.verdicts import ORDER, worst
 OF_INTEREST = ("engine failed", "unexplained", "known divergence", "explained")
 #: What is decided on LOD curves; a difference is a number of phenotypes.
 DECISIONS = ("peaks", "LOD intervals", "Bayes intervals")
+#: What is said of failing verdicts in the headline, the worst first.
+WRONG = {"unexplained": "unexplained", "engine failed": "without an answer because an engine failed"}
 #: The numbers in an engine's sentence that tell one case from another; single digits, as in hsq = 0, are words.
 NUMBER = re.compile(r"\d+\.\d+(?:e[-+]\d+)?|\de[-+]\d+|\d\d+|(?<=lower by )\d")
+
+
+def headline(results: dict[str, Any]) -> str:
+    """The answer in a sentence."""
+    verdicts = results["verdicts"]
+    total = sum(count for verdict, count in verdicts.items() if verdict != "not available")
+    live = [engine for engine in results["engines"] if engine["status"] not in ("not available", "failed")]
+    start = f"{_things(len(live), 'engine')}, {_things(len(results['cases']), 'case')}, {_things(total, 'comparison')}: "
+    if not results["status"]:
+        return start + ("all agree." if verdicts.get("agree") == total else "all agree or are accounted for.")
+    wrong = []
+    for verdict, words in WRONG.items():
+        if verdicts.get(verdict):
+            where = dict.fromkeys(comparison["quantity"] for _, comparison in records(results, verdict))
+            verb = "is" if verdicts[verdict] == 1 else "are"
+            wrong.append(f"{verdicts[verdict]:,} {verb} {words} ({', '.join(where)})")
+    broken = Counter(row["engine"] for row in results["laws"] if row["state"] == "broken")
+    wrong += [f"{engine} breaks {_things(number, 'law')}" for engine, number in broken.items()]
+    return start + "; ".join(wrong or results["failures"]) + "."
 
 
 def by_family(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -355,3 +376,7 @@ def identical(results: dict[str, Any], scans: bool = False) -> dict[tuple[str, s
 
 def _or_infinite(value: float | None) -> float:
     return math.inf if value is None else value
+
+
+def _things(number: int, name: str) -> str:
+    return f"{number:,} {name}{'' if number == 1 else 's'}"

@@ -253,7 +253,7 @@ def test_without_r_the_kept_recording_gives_a_full_report(tmp_path):
     assert {row["entry"] for row in results["divergences"]} >= {"single-search"}
     assert all(row["observed"] is not None and row["reprex"]["R"] for row in results["divergences"])
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "Recorded, not run here:" in page and "qtl2 0.46 (recorded" in page
+    assert "Recorded, not run here:" in page and "<strong>qtl2</strong> 0.46 (recorded)" in page
     assert "(recorded)" in done.stderr
 
 
