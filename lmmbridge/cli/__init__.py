@@ -1,4 +1,4 @@
-"""The command line: `lmmbridge validate`, `report`, `figures`, `herit`, `scan`, `peaks`, `doctor`, `divergences`, `explain`."""
+"""The command line: `lmmbridge validate`, `report`, `figures`, `compare`, `herit`, `scan`, `peaks`, `doctor`, `divergences`, `explain`."""
 from __future__ import annotations
 
 import os
@@ -8,6 +8,7 @@ import warnings
 import click
 
 from lmmbridge import InputError, __version__
+from lmmbridge.cli.compare import compare
 from lmmbridge.cli.explain import explain
 from lmmbridge.cli.herit import herit
 from lmmbridge.cli.inventory import divergences, doctor
@@ -56,5 +57,5 @@ def _say(otherwise):
     return show
 
 
-for command in (validate, report, figures, record, herit, scan, peaks, doctor, divergences, explain):
+for command in (validate, report, figures, compare, record, herit, scan, peaks, doctor, divergences, explain):
     main.add_command(command)

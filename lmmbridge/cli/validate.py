@@ -50,19 +50,25 @@ LAW_EXAMPLES = 60
               "…, sigmasq = …, beta = …)'.")
 @click.option("--convention", type=click.Choice(list(CONVENTIONS)), default=CONVENTIONS[0], show_default=True,
               help="Whose conventions the numbers of --engine and --engine-r follow.")
-def validate(out, engines, problems, pheno, kinship, covar, weights, cross, recorded, functions, r_function, convention) -> None:
+@click.option("--baseline", type=FILE, help="The results.json of an earlier run: what changed is printed, and the status is 1 "
+              "also when agreement got worse; see lmmbridge compare.")
+def validate(out, engines, problems, pheno, kinship, covar, weights, cross, recorded, functions, r_function, convention,
+             baseline) -> None:
     """Run engines on problems, compare their answers, and write a report.
 
     DIR gets report.html, results.json, cases.csv and, where there are scans, peaks.csv. The status is 0 when nothing is
     unexplained and no engine failed, 1 otherwise, 2 for bad input.
     """
+    from lmmbridge.agreement.change import compare_results
     from lmmbridge.agreement.problems import ProblemsUnavailable, own_problems
+    from lmmbridge.agreement.results import read_results
     from lmmbridge.agreement.run import Run
     from lmmbridge.agreement.selection import matching, select, select_scans
     from lmmbridge.cli.engine_choice import choose_engines
     from lmmbridge.kinship_files import read_kinship_file
     from lmmbridge.lint import lines, lint
     from lmmbridge.report import html, terminal
+    from lmmbridge.report.change_tables import print_change
     from lmmbridge.tables import read_csv
 
     console = Console(stderr=True)
@@ -80,6 +86,7 @@ def validate(out, engines, problems, pheno, kinship, covar, weights, cross, reco
         raise InputError("--recorded brings its own problems; leave out --pheno, --kinship, --covar, --weights and --cross")
     if cross is not None and (functions or r_function is not None):
         raise InputError("--cross is of scans, which --engine and --engine-r do not do; leave one of them out")
+    earlier = None if baseline is None else read_results(baseline)
     with console.status("looking for the engines" if recorded is None else "reading the recording, and computing its objectives "
                         "again"):
         choice = choose_engines(names_in(engines) if engines is not None else None, cross is not None, recorded, functions,
@@ -117,7 +124,11 @@ def validate(out, engines, problems, pheno, kinship, covar, weights, cross, reco
             pool, lambda name: progress.update(task, advance=1, description=name), laws))
     html.write(results, out / "report.html")
     terminal.print_results(Console(), results, out)
-    sys.exit(results["status"])
+    if earlier is None:
+        sys.exit(results["status"])
+    change = compare_results(earlier, results)
+    print_change(Console(), change)
+    sys.exit(1 if change.worse else results["status"])
 
 
 def _held_to_laws(engine: FunctionEngine, convention: Convention) -> list[dict[str, Any]]:

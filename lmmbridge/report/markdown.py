@@ -12,12 +12,13 @@ from typing import Any
 from lmmbridge.agreement.verdicts import FAILING, MEANING
 from lmmbridge.report import summary
 from lmmbridge.report.html import MARKS, headline
+from lmmbridge.report.names import printable, shown
 from lmmbridge.report.style import Drawing
 
 #: Rows of each list; the other reports have them all.
 MOST = {"failing": 15, "divergences": 15, "pairs": 30, "engines": 20, "reasons": 5, "families": 10}
-#: Longer names are cut in the middle, longer sentences and commands at the end.
-LONGEST_NAME, LONGEST_TEXT, LONGEST_COMMAND = 60, 400, 2000
+#: Longer sentences and commands are cut at the end.
+LONGEST_TEXT, LONGEST_COMMAND = 400, 2000
 #: What Markdown or HTML may take for markup.
 MARKUP = re.compile(r"[&<>|`*_~\\\[\]{}#$@^]|:(?=//|\w)")
 
@@ -44,21 +45,14 @@ def captions(drawings: Iterable[Drawing]) -> str:
     return "\n".join(lines)
 
 
-def name(value: str | None) -> str:
+def name(value: str) -> str:
     """A name as code."""
-    return f"<code>{text(shortened(value))}</code>" if value else "(no name)"
-
-
-def shortened(value: str) -> str:
-    """A long name without its middle."""
-    half = LONGEST_NAME // 2
-    return value if len(value) <= LONGEST_NAME else f"{value[:half]}…{value[1 - half:]}"
+    return f"<code>{text(shown(value))}</code>"
 
 
 def text(value: str) -> str:
-    """A text that has no markup and no line breaks, and shows what cannot be printed (controls, a changed direction) as □."""
-    printable = "".join(character if character.isprintable() else " " if character.isspace() else "□" for character in value)
-    return MARKUP.sub(lambda found: f"&#{ord(found[0])};", " ".join(printable.split()))
+    """A text of one line without markup."""
+    return MARKUP.sub(lambda found: f"&#{ord(found[0])};", printable(value))
 
 
 def sentence(value: str) -> str:
@@ -180,8 +174,7 @@ def _reproduce(results: dict[str, Any]) -> list[str]:
     git = results["provenance"]["git"]
     source = "" if git is None else f", commit {name(git['commit'][:12])}{' with changes' if git['modified'] else ''}"
     date = "The date is not on record" if results["date"] is None else f"Started {text(results['date'])}"
-    command = "".join(character if character.isprintable() else " " if character.isspace() else "□"
-                      for character in results["command"][:LONGEST_COMMAND])
+    command = printable(results["command"][:LONGEST_COMMAND])
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", command)), default=0))
     cut = [f"The command is longer: its first {LONGEST_COMMAND:,} characters are shown."] \
         if len(results["command"]) > LONGEST_COMMAND else []
