@@ -24,7 +24,7 @@ ZERO = -17.0
 #: Differences below this are drawn on a linear axis in figures of differences against the mean.
 LINEAR = 1e-14
 #: More points than this are drawn as a picture within the figure.
-MOST_POINTS = 2000
+MOST_POINTS = 300
 #: Of the differences of two engines, the part within the limits that are drawn.
 WITHIN = 0.95
 #: Engines against which the others are drawn, the first that is there.
@@ -230,7 +230,8 @@ def _strip_panel(ax, title: str, rows: list[dict[str, Any]], pairs: list[str]) -
         points = list(_stacked([row for row in numbers if row["verdict"] == verdict], pairs))
         if points:
             drawn.add(verdict)
-            ax.plot(*zip(*points), linestyle="none", zorder=2 + ORDER[verdict], **_verdict_marker(verdict))
+            ax.plot(*zip(*points), linestyle="none", zorder=2 + ORDER[verdict], rasterized=len(points) > MOST_POINTS,
+                    **_verdict_marker(verdict))
     ax.set_ylim(len(pairs) - 0.4, -0.6)
     ax.set_yticks(range(len(pairs)), pairs)
     ax.hlines(np.arange(len(pairs)) + 0.5, 0, 1, transform=ax.get_yaxis_transform(), color="#eeeeee", linewidth=0.5,

@@ -24,7 +24,7 @@ SETTINGS = {"svg.fonttype": "none", "pdf.fonttype": 42, "text.parse_math": False
             "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.6, "legend.frameon": False,
             "legend.fontsize": 8.5}
 #: Dots per inch of PNG figures, and of the parts of others that are pictures.
-DPI = 150
+DPI = 200
 #: Longer names are cut in figures.
 LONGEST_LABEL = 40
 #: No date and no version of the drawing program, so that the same numbers give the same file.
