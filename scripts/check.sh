@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Check a mixed model of yours, for any CI: scripts/check.sh MODULE:FUNCTION FOLDER [OPTIONS OF lmmbridge validate]
-# FOLDER gets the report and, in ci/, summary.md and junit.xml. The status is that of lmmbridge validate: 0 where all agrees,
+# FOLDER gets the report and, in ci/, report.md and junit.xml. The status is that of lmmbridge validate: 0 where all agrees,
 # 1 where something is unexplained, an engine failed, a law is broken, or agreement is worse than a baseline; 2 for bad input.
 set -uo pipefail
 [ $# -ge 2 ] || { echo "usage: scripts/check.sh MODULE:FUNCTION FOLDER [OPTIONS OF lmmbridge validate]" >&2; exit 2; }
@@ -11,5 +11,5 @@ status=$?
 [ -e "$out/results.json" ] || exit "$status"
 rm -rf "$out/ci"      # of an earlier run of the same command
 lmmbridge report "$out/results.json" --format markdown --format junit --out "$out/ci" || exit 2
-cat "$out/ci/summary.md" >>"${GITHUB_STEP_SUMMARY:-/dev/stdout}"
+cat "$out/ci/report.md" >>"${GITHUB_STEP_SUMMARY:-/dev/stdout}"
 exit "$status"

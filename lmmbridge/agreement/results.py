@@ -5,7 +5,9 @@ loads older ones as well, with what they do not know left empty.
 """
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from collections.abc import Callable
 from functools import cache
 from importlib import resources
@@ -30,6 +32,7 @@ def read_results(path: Path) -> dict[str, Any]:
     Parameters
     ----------
     path : Path
+        With ending .gz, it is unpacked.
 
     Raises
     ------
@@ -37,9 +40,11 @@ def read_results(path: Path) -> dict[str, Any]:
         Where it cannot be read, or is not what lmmbridge writes.
     """
     try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); name the results.json of a finished run") from None
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            results = json.loads(file.read())
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error}); name the results.json of a "
+                         "finished run") from None
     except ValueError as error:
         raise InputError(f"{path} is not JSON ({error}); name the results.json of a finished run") from None
     version = results.get("schema_version") if isinstance(results, dict) else None

@@ -36,6 +36,11 @@ class Choice:
     recorded_problems: list[Problem] = field(default_factory=list)
 
     @property
+    def live(self) -> list[Engine]:
+        """Those that run here."""
+        return [self.others.get(name) or ENGINES[name] for name, found in self.available.items() if found.status == "live"]
+
+    @property
     def descriptions(self) -> dict[str, str]:
         """What runs under each name."""
         return {name: (self.others.get(name) or ENGINES[name]).description for name in self.available}

@@ -22,7 +22,7 @@ from lmmbridge.cli.options import FILE, names_in, say
 
 if TYPE_CHECKING:
     from lmmbridge.agreement.ledger import Convention
-    from lmmbridge.engines.function import FunctionEngine
+    from lmmbridge.engines import Engine
 
 #: Engines whose conventions a function of the user's may follow; those of python: every constant, σ² = Q/(n−p) under REML and
 #: Q/n under ML, K as given.
@@ -50,10 +50,12 @@ LAW_EXAMPLES = 60
               "…, sigmasq = …, beta = …)'.")
 @click.option("--convention", type=click.Choice(list(CONVENTIONS)), default=CONVENTIONS[0], show_default=True,
               help="Whose conventions the numbers of --engine and --engine-r follow.")
+@click.option("--laws", type=click.IntRange(min=1), metavar="N", help="Hold every engine that is here to the laws, each on N random "
+              f"problems. Default: --engine and --engine-r alone, on {LAW_EXAMPLES}.")
 @click.option("--baseline", type=FILE, help="The results.json of an earlier run: what changed is printed, and the status is 1 "
               "also when agreement got worse; see lmmbridge compare.")
 def validate(out, engines, problems, pheno, kinship, covar, weights, cross, recorded, functions, r_function, convention,
-             baseline) -> None:
+             laws, baseline) -> None:
     """Run engines on problems, compare their answers, and write a report.
 
     DIR gets report.html, results.json, cases.csv and, where there are scans, peaks.csv. The status is 0 when nothing is
@@ -116,12 +118,13 @@ def validate(out, engines, problems, pheno, kinship, covar, weights, cross, reco
         found = lint(read_kinship_file(kinship), read_csv(pheno), None if covar is None else read_csv(covar))
         say(lines(finding for finding in found if finding.what not in ("ids", "eigenvalues")), "")
     terminal.print_engines(console, choice.available, choice.descriptions)
-    laws = [row for engine in choice.own for row in _held_to_laws(engine, choice.ledger[engine.name])]
+    held = [row for engine in (choice.own if laws is None else choice.live)
+            for row in _held_to_laws(engine, choice.ledger[engine.name], laws or LAW_EXAMPLES)]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("cases", total=len(run.cases), completed=run.finished())
         results = _in_processes(lambda pool: run.execute(
-            pool, lambda name: progress.update(task, advance=1, description=name), laws))
+            pool, lambda name: progress.update(task, advance=1, description=name), held))
     html.write(results, out / "report.html")
     terminal.print_results(Console(), results, out)
     if earlier is None:
@@ -131,16 +134,16 @@ def validate(out, engines, problems, pheno, kinship, covar, weights, cross, reco
     sys.exit(1 if change.worse else results["status"])
 
 
-def _held_to_laws(engine: FunctionEngine, convention: Convention) -> list[dict[str, Any]]:
+def _held_to_laws(engine: Engine, convention: Convention, examples: int) -> list[dict[str, Any]]:
     """What came of each law of the mixed model."""
     try:
         from lmmbridge.testing.conformance import hold_to_laws
     except ImportError as error:
-        raise InputError(f"--engine: the laws need hypothesis, which is not here ({error}); install lmmbridge[testing]") from None
+        raise InputError(f"the laws need hypothesis, which is not here ({error}); install lmmbridge[testing]") from None
     from lmmbridge.testing.laws import Translated
     from lmmbridge.testing.lmm_laws import LMM_LAWS
 
-    return hold_to_laws(Translated(engine, convention), LMM_LAWS, LAW_EXAMPLES)
+    return hold_to_laws(Translated(engine, convention, adds_intercept=engine.name == "qtl2"), LMM_LAWS, examples)
 
 
 def _in_processes(work: Callable[[ProcessPoolExecutor], dict]) -> dict:

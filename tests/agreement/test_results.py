@@ -45,13 +45,6 @@ def results(folder) -> dict:
     return read_results(folder / "results.json")
 
 
-@pytest.fixture
-def old(tmp_path) -> Path:
-    path = tmp_path / "results.json"
-    path.write_bytes(gzip.decompress(OLD.read_bytes()))
-    return path
-
-
 def test_the_schema_is_one_and_is_the_frozen_one():
     fastjsonschema.compile(schema())
     assert schema()["properties"]["schema_version"]["const"] == SCHEMA_VERSION
@@ -131,10 +124,12 @@ def test_the_right_value_stands_with_every_known_divergence_at_fixed_hsq_or_opti
         assert all(value is not None for value in record["right"]["values"].values())
 
 
-def test_results_of_schema_1_0_load_and_render(old):
-    raw = json.loads(old.read_text())
+def test_results_of_schema_1_0_load_and_render(tmp_path):
+    raw = json.loads(gzip.decompress(OLD.read_bytes()))
     assert raw["schema_version"] == "1.0" and "1.0" in UPGRADES
-    found = read_results(old)
+    found = read_results(OLD)
+    (tmp_path / "results.json").write_text(json.dumps(raw))
+    assert read_results(tmp_path / "results.json") == found
     assert found["schema_version"] == SCHEMA_VERSION and found["date"] is None
     assert found["verdicts"] == raw["verdicts"] and len(found["cases"]) == len(raw["cases"])
     assert [engine["version"] for engine in found["engines"]] == [engine["version"] for engine in raw["engines"]]
@@ -169,6 +164,10 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path):
     (tmp_path / "picture.json").write_bytes(b"\xff\xd8\xff\xe0")
     with pytest.raises(InputError, match="is not JSON"):
         read_results(tmp_path / "picture.json")
+    for content in (b"no archive", OLD.read_bytes()[:1000]):
+        (tmp_path / "cut.json.gz").write_bytes(content)
+        with pytest.raises(InputError, match="cannot be read"):
+            read_results(tmp_path / "cut.json.gz")
 
 
 def test_a_changed_field_is_refused_with_its_name(folder, tmp_path):

@@ -117,7 +117,7 @@ def test_the_recipe_for_ci_writes_summary_and_junit_and_ends_with_the_status(fol
     done = run(command, folder)
     assert done.returncode == 1, done.stderr
     out = folder / "checked-in-ci"
-    assert (out / "ci" / "junit.xml").is_file() and "mymodel:fit" in (out / "ci" / "summary.md").read_text(encoding="utf-8")
+    assert (out / "ci" / "junit.xml").is_file() and "mymodel:fit" in (out / "ci" / "report.md").read_text(encoding="utf-8")
     assert run(command.replace("mymodel:fit", "nothing:fit").replace("checked-in-ci", "no"), folder).returncode == 2
 
 
