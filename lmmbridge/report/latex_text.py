@@ -16,6 +16,8 @@ from markupsafe import Markup
 LONGEST_NAME = 60
 #: Longer runs without a place to break a line may be broken anywhere.
 LONGEST_RUN = 14
+#: What a break at a sign leaves on either side of it.
+SHORTEST_PART = 3
 #: Characters after which a line may be broken.
 BREAKS = frozenset("/-_.,:;=|)]}>&+")
 
@@ -51,7 +53,7 @@ def text(value: Any) -> Markup:
     """A sentence: white space as one blank, long words cut in the middle and open to breaks."""
     if isinstance(value, Markup):
         return value
-    return Markup(" ".join(_word(cut(word)) for word in unicodedata.normalize("NFC", str(value)).split()))
+    return Markup(" ".join(_word(cut(word)) for word in re.split(r"\s+", unicodedata.normalize("NFC", str(value)))))
 
 
 def name(value: str) -> Markup:
@@ -94,11 +96,13 @@ def _word(word: str, straight: bool = False) -> str:
     long_runs = [part for part in re.split(f"[{re.escape(''.join(BREAKS))}]", word) if len(part) > LONGEST_RUN]
     pieces, previous = [], ""
     for match in _RAISED.finditer(word):
-        character = match.group()
+        character, following = match.group(), word[match.end():match.end() + 1]
         if previous in _LIGATURES and character in _LIGATURES:
             pieces.append("{}")
         pieces.append(_latex(character) if character != "'" or not straight else r"\textquotesingle{}")
-        if character in BREAKS or long_runs:
+        in_number = character in ".," and previous.isdigit() and following.isdigit()
+        apart = match.end() >= SHORTEST_PART and len(word) - match.end() >= SHORTEST_PART
+        if following and (long_runs or character in BREAKS and apart and not in_number):
             pieces.append(r"\allowbreak{}")
         previous = character
     return "".join(pieces)

@@ -1,0 +1,203 @@
+"""The report as a LaTeX supplement of a paper: text, tables, figures and references, and the PDF of it."""
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from lmmbridge.agreement.arbiter import DIGITS, LARGEST
+from lmmbridge.agreement.verdicts import FAILING, MEANING
+from lmmbridge.errors import InputError
+from lmmbridge.report import bibliography, latex_text, summary
+from lmmbridge.report.drawings import drawings
+
+#: Rows of a table; results.json has them all.
+MOST_ROWS, MOST_EXAMPLES = 100, 8
+#: How tables call a quantity.
+SYMBOLS = {"loglik": "log likelihood", "sigmasq": "σ²", "beta": "β", "hsq": "ĥ"}
+#: Letters that mark cells of the table of digits in which not all comparisons agree.
+LETTERS = {"explained": "e", "known divergence": "d", "not comparable": "n", "not available": "a", "engine failed": "f",
+           "unexplained": "u"}
+#: What has to be there for a PDF.
+PACKAGES = ("latexmk", "texlive-latex-base", "texlive-latex-recommended", "texlive-latex-extra", "texlive-fonts-recommended",
+            "lmodern")
+#: Seconds after which LaTeX is taken to hang.
+TIMEOUT = 600
+
+
+def files(results: dict[str, Any]) -> dict[str, str | bytes]:
+    """The files of the supplement.
+
+    Parameters
+    ----------
+    results : dict
+        The content of results.json.
+
+    Returns
+    -------
+    dict
+        Relative name → content: supplement.tex, methods.tex (a paragraph that a paper can input, too), references.bib, and
+        the figures.
+    """
+    environment = _environment()
+    figures = list(drawings(results))
+    context = _context(results) | {"figures": figures}
+    methods = environment.get_template("methods.tex").render(context)
+    found: dict[str, str | bytes] = {
+        "supplement.tex": environment.get_template("supplement.tex").render(context), "methods.tex": methods,
+        "references.bib": bibliography.entries(environment, results, bibliography.cited(methods))}
+    return found | {f"figures/{figure.name}.pdf": figure.content("pdf") for figure in figures}
+
+
+def pdf(results: dict[str, Any]) -> bytes:
+    """The supplement as a PDF, by latexmk.
+
+    Parameters
+    ----------
+    results : dict
+        The content of results.json.
+
+    Raises
+    ------
+    InputError
+        Where LaTeX is not installed, or fails.
+    """
+    if shutil.which("latexmk") is None or shutil.which("pdflatex") is None:
+        raise InputError("a PDF is made by latexmk and pdflatex, which are not here; install them (Debian: apt-get install "
+                         f"{' '.join(PACKAGES)}), or ask for the format latex and compile it elsewhere")
+    date = int(datetime.fromisoformat(results["date"]).timestamp()) if results["date"] else 0
+    # No shell escape, no file outside the folder written, no settings of the user's; TeX breaks lines of its log at 79 otherwise.
+    environment = os.environ | {"SOURCE_DATE_EPOCH": str(date), "FORCE_SOURCE_DATE": "1", "openout_any": "p",
+                                "max_print_line": "1000"}
+    with tempfile.TemporaryDirectory(prefix="lmmbridge-latex-") as folder:
+        for name, content in files(results).items():
+            path = Path(folder, name)
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        try:
+            done = subprocess.run(["latexmk", "-norc", "-pdf", "-quiet", "-interaction=nonstopmode", "-halt-on-error",
+                                   "-file-line-error", "-latexoption=-no-shell-escape", "supplement.tex"], cwd=folder,
+                                  env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT)
+        except subprocess.TimeoutExpired:
+            raise InputError(f"LaTeX was not done with the supplement after {TIMEOUT} s; ask for the format latex, and "
+                             "look into it by hand") from None
+        if done.returncode != 0 or not Path(folder, "supplement.pdf").exists():
+            raise InputError(f"LaTeX cannot make the supplement: {_first_error(Path(folder))}; if a file is not found, install "
+                             f"{', '.join(PACKAGES[1:])} (names of Debian's packages)")
+        return Path(folder, "supplement.pdf").read_bytes()
+
+
+def _first_error(folder: Path) -> str:
+    """The first error in LaTeX's log, or in BibTeX's."""
+    for name, sign in (("supplement.log", r"^(?:!|[^\s:]+:\d+:) *(.+)$"), ("supplement.blg", r"^(.*---.*)$")):
+        if (folder / name).exists():
+            log = (folder / name).read_text(encoding="utf-8", errors="replace")
+            if found := re.search(sign, log, flags=re.MULTILINE):
+                return found[1].strip()
+    return "it wrote no log"
+
+
+def _environment() -> Environment:
+    r"""Templates in which \VAR{…} is escaped for LaTeX whatever it is; lines that begin with %% are statements.
+
+    Markup, Jinja's type of text that is escaped already, is LaTeX here: `finalize` makes it of everything, so that nothing
+    is left for the escaping of HTML, which only keeps what macros return from being escaped twice.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("templates")), autoescape=True, finalize=latex_text.text,
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+        variable_start_string=r"\VAR{", variable_end_string="}", block_start_string=r"\BLOCK{", block_end_string="}",
+        comment_start_string=r"\COMMENT{", comment_end_string="}", line_statement_prefix="%%", line_comment_prefix="%#")
+    environment.filters |= {"name": latex_text.name, "code": latex_text.code, "lines": latex_text.lines, "latex": Markup,
+                            "number": latex_text.number, "count": _count, "value": _value, "cite": _cite, "listed": _listed,
+                            "heading": _heading, "share": _share, "capitalised": lambda text: text[:1].upper() + text[1:]}
+    environment.globals["cell"] = _cell
+    return environment
+
+
+def _context(results: dict[str, Any]) -> dict[str, Any]:
+    """What the templates show."""
+    likelihoods = [case for case in results["cases"] if not summary.is_scan(case)]
+    scanned = [case for case in results["cases"] if summary.is_scan(case)]
+    quantities, rows = summary.heat(results)
+    by_engine, _ = summary.ill_conditioned(results)
+    return {
+        "results": results, "headline": summary.headline(results), "MEANING": MEANING, "FAILING": FAILING,
+        "MOST_ROWS": MOST_ROWS, "MOST_EXAMPLES": MOST_EXAMPLES, "SYMBOLS": SYMBOLS, "LETTERS": LETTERS, "DIGITS": DIGITS,
+        "LARGEST": LARGEST, "DECISIONS": summary.DECISIONS,
+        "used": [engine for engine in results["engines"] if engine["status"] in ("live", "recorded")],
+        "missing": [engine for engine in results["engines"] if engine["status"] not in ("live", "recorded")],
+        "likelihoods": likelihoods, "scanned": scanned, "found": summary.disagreements(results),
+        "basis": lambda cases: summary.basis(results, cases), "families": summary.by_family(results),
+        "heats": list(_heats(quantities, rows)), "right": summary.who_is_right(results), "scans": summary.scans(results),
+        "divergences": summary.divergences(results), "not_comparable": summary.not_comparable(results),
+        "arbitrated": [case for case in results["cases"] if case["arbiter"] is not None],
+        "ill_conditioned": [case for case in results["cases"] if case["ill_conditioned"]],
+        "by_engine": by_engine, "problems": summary.problems(results),
+        "criteria": [name for name in ("REML", "ML") if any(case["criterion"] == name for case in results["cases"])],
+        "sizes": sorted({case["n"] for case in results["cases"]}), "total": sum(
+            count for verdict, count in results["verdicts"].items() if verdict != "not available")}
+
+
+def _heats(quantities: list[str], rows: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The table of digits in two, of likelihoods and of scans, where there are such."""
+    scans = {name for name in quantities if name in summary.DECISIONS or name.startswith("LOD")}
+    for kind, columns in (("likelihoods", [name for name in quantities if name not in scans]),
+                          ("scans", [name for name in quantities if name in scans])):
+        pairs = {pair: cells for pair, cells in rows.items() if cells.keys() & set(columns)}
+        if pairs:
+            yield {"kind": kind, "quantities": columns, "rows": pairs}
+
+
+def _heading(quantity: str) -> str:
+    """A quantity as the head of a narrow column."""
+    words = [SYMBOLS.get(word, word) for word in quantity.split()]
+    return " ".join(["fixed", *words[:-3]] if words[-3:] == ["at", "fixed", "ĥ"] else words)
+
+
+def _cell(cell: dict[str, Any] | None, quantity: str) -> Markup:
+    """Digits of agreement, with the letters of the other verdicts."""
+    if cell is None:
+        return Markup("--")
+    alike = quantity in summary.DECISIONS and not cell["others"]
+    shown = f"{cell['digits']:.1f}" if cell["digits"] is not None else "=" if alike else "--"
+    letters = ",".join(LETTERS[verdict] for verdict in cell["others"])
+    return Markup(shown + (rf"\rlap{{\textsuperscript{{{letters}}}}}" if letters else ""))
+
+
+def _count(number: int) -> Markup:
+    return Markup(f"{number:,}")
+
+
+def _share(width: float, columns: int) -> Markup:
+    """The part of a line that each of so many columns gets."""
+    return Markup(f"{width / columns:.4f}")
+
+
+def _value(value: float | list[float | None] | None) -> Markup:
+    """A number of a comparison, or the first of several."""
+    if not isinstance(value, list):
+        return latex_text.number(value, 9)
+    shown = Markup(", ").join(latex_text.number(one, 7) for one in value[:3])
+    return shown + Markup(r", \dots{}") if len(value) > 3 else shown
+
+
+def _cite(engine: str) -> Markup:
+    r"""\cite of what is to be cited for an engine; nothing for a function of the user's."""
+    keys = bibliography.ENGINES.get(engine)
+    return Markup(rf"~\cite{{{','.join(keys)}}}") if keys else Markup("")
+
+
+def _listed(values: list[Any]) -> Markup:
+    """Values with commas, and “and” before the last."""
+    shown = [latex_text.text(value) for value in values]
+    return Markup(" and ").join([Markup(", ").join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
