@@ -4,6 +4,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from lmmbridge import InputError
 from lmmbridge.cli.options import FILE
+from lmmbridge.files import check_new_file, write_file
 
 if TYPE_CHECKING:
     from lmmbridge.agreement.register import Divergence, Finding
@@ -40,7 +42,9 @@ def doctor(as_json) -> None:
 @click.option("--reprex", "folder", type=FILE, help="Write each case, with its data and scripts that need neither lmmbridge "
               "nor each other, to DIR/NAME/ENGINE.", metavar="DIR")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-def divergences(names, check, folder, as_json) -> None:
+@click.option("--html", "html_file", type=FILE, help="Write the register as a page, with scripts to copy for the engines that are "
+              "here.")
+def divergences(names, check, folder, as_json, html_file) -> None:
     """List where implementations are known to depart from the mathematics; with NAME, tell all about these.
 
     That is the cause, the right number, what versions gave, and the draft of a report to the authors. With --check the
@@ -48,12 +52,14 @@ def divergences(names, check, folder, as_json) -> None:
     """
     from lmmbridge.agreement import register, reprex
     from lmmbridge.engines import ENGINES
-    from lmmbridge.report import terminal
+    from lmmbridge.report import register_page, terminal
 
     entries = register.REGISTER
     for name in names:
         if name not in {entry.name for entry in entries}:
             raise InputError(f"no divergence is called '{name}'; there are " + ", ".join(entry.name for entry in entries))
+    if html_file is not None:
+        check_new_file(html_file, "--html")
     chosen = [entry for entry in entries if not names or entry.name in names]
     findings = {(entry.name, engine): register.check(entry, engine) for entry in chosen for engine in entry.engines
                 } if check else {}
@@ -61,10 +67,10 @@ def divergences(names, check, folder, as_json) -> None:
         click.echo(json.dumps([_with_findings(entry, findings) for entry in chosen], indent=2, allow_nan=False))
     elif check:
         terminal.print_findings(Console(), chosen, findings)
-    elif names and folder is None:
+    elif names and folder is None and html_file is None:
         for entry in chosen:
             terminal.print_divergence(Console(), entry)
-    elif folder is None:
+    elif folder is None and html_file is None:
         terminal.print_divergences(Console(), chosen)
     if folder is not None:
         for entry in chosen:
@@ -74,6 +80,12 @@ def divergences(names, check, folder, as_json) -> None:
                     continue
                 reprex.write_reprex(folder / entry.name / engine, reprex.of_divergence(entry, engine))
                 click.echo(str(folder / entry.name / engine), err=as_json)
+    if html_file is not None:
+        scripts = {(entry.name, engine): reprex.scripts(reprex.of_divergence(entry, engine)) for entry in chosen
+                   for engine in entry.engines if ENGINES[engine].availability().version is not None}
+        date = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        text = register_page.render([_with_findings(entry, findings) for entry in chosen], scripts, date)
+        write_file(html_file, text, "--html")
     sys.exit(1 if any(finding.outdated for finding in findings.values()) else 0)
 
 

@@ -57,10 +57,6 @@ def write(results: dict[str, Any], path: Path) -> None:
 
 def render(results: dict[str, Any]) -> str:
     """The page's text."""
-    environment = Environment(loader=FileSystemLoader(Path(__file__).with_name("templates")), autoescape=True,
-                              trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    environment.filters |= {"count": _count, "number": _number, "heat": _heat, "shown": shown,
-                            "fewest_digits": _fewest_digits}
     quantities, rows = summary.matrix(results)
     heat_quantities, heat_rows = summary.heat(results)
     reference = next((name for name in REFERENCES if any(name in pair.split(" – ") for pair in heat_rows)), None)
@@ -69,8 +65,8 @@ def render(results: dict[str, Any]) -> str:
     theirs = {quantity for cells in with_reference.values() for quantity in cells}
     with_reference |= {pair: cells for pair, cells in heat_rows.items() if cells.keys() - theirs and pair not in with_reference}
     by_engine, by_case = summary.ill_conditioned(results)
-    return environment.get_template("report.html").render(
-        results=results, sections={id: title for id, title in SECTIONS.items() if id != "laws" or results["laws"]},
+    return page(
+        "report.html", results=results, sections={id: title for id, title in SECTIONS.items() if id != "laws" or results["laws"]},
         headline=headline(results), MEANING=MEANING, FAILING=FAILING, MARKS=MARKS,
         MOST_ROWS=MOST_ROWS, MOST_EXAMPLES=MOST_EXAMPLES, SCALES=SCALES, VERDICT=case_table.VERDICT,
         NO_DIGITS=case_table.NO_DIGITS, case_table=case_table.case_table(results),
@@ -86,6 +82,15 @@ def render(results: dict[str, Any]) -> str:
         notes=dict.fromkeys(note for case in results["cases"] for note in case["notes"]),
         drawings={drawing.name: drawing for drawing in drawings(results)}, scans=summary.scans(results),
         same_lod=summary.identical(results, scans=True))
+
+
+def page(template: str, **values: Any) -> str:
+    """A page made from a template and values, which are escaped."""
+    environment = Environment(loader=FileSystemLoader(Path(__file__).with_name("templates")), autoescape=True,
+                              trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    environment.filters |= {"count": _count, "number": _number, "heat": _heat, "shown": shown,
+                            "fewest_digits": _fewest_digits}
+    return environment.get_template(template).render(**values)
 
 
 def headline(results: dict[str, Any]) -> str:
