@@ -14,8 +14,8 @@ from lmmbridge.files import check_new_folder, new_folder
 from lmmbridge.progress import track
 
 #: Formats of a report, and what each writes.
-REPORTS = {"html": "report.html, one page that needs nothing else", "latex": "report.tex with its figures and tables",
-           "pdf": "report.pdf, typeset from it", "markdown": "report.md, short, for the summary of a CI job",
+REPORTS = {"html": "report.html, one page that needs nothing else", "latex": "supplement.tex for a paper, with its figures and references",
+           "pdf": "supplement.pdf, typeset from it", "markdown": "report.md, short, for the summary of a CI job",
            "junit": "junit.xml, for the tests of a CI job", "csv": "tables for R and pandas, columns.md says what they hold"}
 
 
@@ -50,7 +50,7 @@ def _files(results: dict[str, Any], format: str) -> dict[str, str | bytes]:
         return latex.files(results)
     if format == "pdf":
         from lmmbridge.report import latex
-        return {"report.pdf": latex.pdf(results)}
+        return {"supplement.pdf": latex.pdf(results)}
     if format == "markdown":
         from lmmbridge.report import markdown
         return {"report.md": markdown.render(results)}

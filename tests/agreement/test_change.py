@@ -1,0 +1,204 @@
+"""What changed between runs: real ones, with a fault planted, an engine left out, and records moved one by one."""
+from __future__ import annotations
+
+import copy
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from lmmbridge.agreement.change import FEW_DIGITS, LOST_DIGITS, compare_results, direction
+from lmmbridge.report.change_tables import print_change
+from small_runs import PROBLEMS, results_of, small_run
+
+
+def first_record(results) -> dict:
+    return next(record for case in results["cases"] for record in case["comparisons"] if record["b"] is not None)
+
+
+def printed(change) -> str:
+    text = io.StringIO()
+    print_change(Console(file=text, width=200), change)
+    return text.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["right", "wrong divisor", "failure", "old"])
+def test_a_run_is_as_good_as_itself(kind):
+    results = results_of(kind)
+    before = copy.deepcopy(results)
+    change = compare_results(results, before)
+    assert results == before
+    assert change.compared == len(results["cases"])
+    assert not any((change.versions, change.tolerances, change.engines_gained, change.engines_lost, change.cases_gained,
+                    change.cases_lost, change.inputs_changed, change.verdicts, change.digits, change.laws, change.worse))
+    assert "Agreement did not get worse" in printed(change)
+
+
+def test_a_planted_fault_is_worse_and_its_repair_better():
+    right, wrong = results_of("right"), results_of("wrong divisor")
+    change = compare_results(right, wrong)
+    moved = {(case["case"], record["quantity"]) for case in wrong["cases"] for record in case["comparisons"]
+             if "unexplained" in record["counts"]}
+    assert {(row.case, row.quantity) for row in change.verdicts} == moved
+    assert {(row.a, row.b, row.direction) for row in change.verdicts} == {("python", "dense", "worse")}
+    assert change.worse == [f"{len(moved)} comparisons got a worse verdict"]
+    assert (change.totals_before, change.totals_after) == (right["verdicts"], wrong["verdicts"])
+    assert "unexplained" in printed(change)
+    back = compare_results(wrong, right)
+    assert {(row.case, row.quantity) for row in back.verdicts} == moved
+    assert {row.direction for row in back.verdicts} == {"better"} and not back.worse
+
+
+def test_an_engine_that_stops_answering_is_worse():
+    right, failed = results_of("right"), results_of("failure")
+    change = compare_results(right, failed)
+    assert change.engines_lost == ("dense",) and not change.verdicts
+    assert change.worse == ["dense answered before and does not"]
+    back = compare_results(failed, right)
+    assert back.engines_gained == ("dense",) and not back.worse
+    assert back.gained == right["verdicts"]
+
+
+def test_an_engine_that_fails_in_one_case_alone_is_worse():
+    right = results_of("right")
+    partly = copy.deepcopy(right)
+    partly["cases"][0] = results_of("failure")["cases"][0]
+    change = compare_results(right, partly)
+    assert not change.engines_lost
+    lost = [row for row in change.verdicts if row.after is None]
+    assert len(lost) == sum(record["b"] is not None for record in right["cases"][0]["comparisons"])
+    assert [row.after for row in change.verdicts if row.before is None] == [{"engine failed": len(right["cases"][0]["phenotypes"])}]
+    assert change.worse == ["1 comparison got a worse verdict", f"{len(lost)} comparisons made before are not made any more"]
+
+
+def test_a_left_out_engine_and_its_order(tmp_path):
+    right = results_of("right")
+    alone = small_run(tmp_path / "alone", ("python",))
+    assert compare_results(right, alone).worse == ["dense answered before and does not"]
+    assert not compare_results(alone, right).worse
+    turned = small_run(tmp_path / "turned", ("dense", "python"))
+    assert {(record["a"], record["b"]) for case in turned["cases"] for record in case["comparisons"]} == {("dense", "python")}
+    change = compare_results(right, turned)
+    assert not change.verdicts and not change.worse
+
+
+def test_lost_cases_are_worse_and_gained_ones_are_not(tmp_path):
+    right = results_of("right")
+    fewer = small_run(tmp_path / "fewer", problems=PROBLEMS[1:])
+    change = compare_results(right, fewer)
+    assert change.cases_lost == change.lost_evidence == (f"simulated/{PROBLEMS[0]}/REML", f"simulated/{PROBLEMS[0]}/ML")
+    assert len(change.worse) == 1 and "compared before are not there" in change.worse[0]
+    back = compare_results(fewer, right)
+    assert back.cases_gained == change.cases_lost and not back.worse
+
+
+def test_cases_of_other_input_are_named_and_not_compared():
+    right, wrong = results_of("right"), results_of("wrong divisor")
+    wrong["cases"][0]["content_hash"] = "another"
+    change = compare_results(right, wrong)
+    assert change.inputs_changed == (wrong["cases"][0]["case"],)
+    assert change.compared == len(right["cases"]) - 1
+    assert change.inputs_changed[0] not in {row.case for row in change.verdicts}
+    for case in wrong["cases"]:
+        case["content_hash"] = "another"
+    assert compare_results(right, wrong).worse == ["no case of the two has the same input: nothing was compared"]
+
+
+@pytest.mark.parametrize("before, after, expected", [
+    ({"agree": 4}, {"agree": 4}, "same"),
+    ({"agree": 4}, {"agree": 3, "explained": 1}, "worse"),
+    ({"explained": 4}, {"agree": 1, "explained": 3}, "better"),
+    ({"unexplained": 2, "agree": 2}, {"unexplained": 1, "agree": 3}, "better"),
+    ({"unexplained": 2, "agree": 2}, {"unexplained": 1, "known divergence": 3}, "worse"),      # some better, some worse
+    ({"unexplained": 1, "agree": 3}, {"not comparable": 1, "agree": 3}, "worse"),              # evidence is lost
+    ({"known divergence": 1}, {"not comparable": 1}, "worse"),
+    ({"not comparable": 2}, {"agree": 2}, "better"),
+    ({"not comparable": 2}, {"not available": 2}, "worse"),
+    ({"engine failed": 1}, {"agree": 4}, "better"),                                            # of scans, one stands for all
+    ({"agree": 4}, {"engine failed": 1}, "worse"),
+    ({"agree": 4}, {"agree": 2}, "worse"),
+    ({"engine failed": 1}, {"unexplained": 1}, "worse"),
+])
+def test_directions(before, after, expected):
+    assert direction(before, after) == expected
+    if expected == "better":
+        assert direction(after, before) == "worse"
+
+
+@pytest.mark.parametrize("was, now, told, worse", [
+    (13.0, FEW_DIGITS - 0.5, True, True), (15.0, FEW_DIGITS, True, False), (FEW_DIGITS - 1.0, FEW_DIGITS - 1.0 - LOST_DIGITS, False, False),
+    (10.0, 13.0, True, False), (None, 9.0, False, False), (9.0, None, False, False)])
+def test_digits(was, now, told, worse):
+    before = results_of("right")
+    after = copy.deepcopy(before)
+    first_record(before)["digits"], first_record(after)["digits"] = was, now
+    change = compare_results(before, after)
+    assert [(row.before, row.after) for row in change.digits] == ([(was, now)] if told else [])
+    assert bool(change.worse) == worse
+    assert not change.verdicts
+
+
+def test_a_new_comparison_that_fails_is_worse_only_where_its_engines_are_not_new():
+    wrong = results_of("wrong divisor")
+    without = copy.deepcopy(wrong)
+    for case in without["cases"]:
+        case["comparisons"] = [record for record in case["comparisons"] if "sigmasq" not in record["quantity"]]
+    failing = sum("unexplained" in record["counts"] for case in wrong["cases"] for record in case["comparisons"])
+    assert compare_results(without, wrong).worse == [f"{failing} comparisons got a worse verdict"]
+    for case in without["cases"]:
+        case["engines"]["dense"]["status"] = "not available"
+        case["comparisons"] = []
+    change = compare_results(without, wrong)
+    assert change.gained == wrong["verdicts"] and not change.worse
+
+
+def test_versions_and_tolerances_that_changed_are_named_and_no_worsening():
+    before = results_of("right")
+    after = copy.deepcopy(before)
+    after["lmmbridge"] = "9.9"
+    after["provenance"]["packages"]["numpy"] = "99.1"
+    after["provenance"]["blas"] = "another"
+    after["provenance"]["git"] = None
+    after["engines"][1]["version"] = "99.2"
+    next(iter(after["tolerances"].values()))["more"] = 1.0
+    next(iter(after["tolerances"].values()))["reason"] = "said better"
+    change = compare_results(before, after)
+    found = {row.what: row.after for row in change.versions}
+    assert found == {"dense": "99.2", "lmmbridge": "9.9", "numpy": "99.1", "BLAS": "another"}
+    assert change.tolerances == (next(iter(after["tolerances"])),)
+    assert not change.worse
+    assert all(words in printed(change) for words in ("99.1", "99.2", "9.9", "another", change.tolerances[0]))
+
+
+@pytest.mark.parametrize("was, now, expected", [("held", "broken", "worse"), ("broken", "held", "better"), (None, "broken", "worse"),
+                                                ("held", None, "worse"), ("not applied", "held", "better"), (None, "held", "better"),
+                                                ("broken", "not applied", "same"), ("held", "not applied", "worse")])
+def test_laws(was, now, expected):
+    before = results_of("right")
+    after = copy.deepcopy(before)
+    for results, state in ((before, was), (after, now)):
+        results["laws"] = [] if state is None else [{"engine": "mine:f", "law": "scale", "state": state}]
+    change = compare_results(before, after)
+    assert [(row.before, row.after, row.direction) for row in change.laws] == [(was, now, expected)]
+    assert bool(change.worse) == (expected == "worse")
+
+
+def test_json_has_all_and_is_json():
+    change = compare_results(results_of("right"), results_of("wrong divisor"))
+    told = json.loads(json.dumps(change.as_json(), allow_nan=False))
+    assert told["status"] == 1 and told["worse"] == change.worse
+    assert len(told["verdicts"]) == len(change.verdicts) and told["verdicts"][0]["after"] == change.verdicts[0].after
+
+
+def test_hostile_names_are_printed_and_nothing_else():
+    before, after = results_of("right"), results_of("wrong divisor")
+    nasty = "[bold]\x1b[31m\u202e[/]" + "x" * 5000
+    for results in (before, after):
+        for k, case in enumerate(results["cases"]):
+            case["case"] = f"{k}{nasty}"
+    after["cases"].pop()
+    after["laws"] = [{"engine": nasty, "law": nasty, "state": "broken"}]
+    change = compare_results(before, after)
+    text = printed(change)
+    assert "\x1b" not in text and "\u202e" not in text and "[bold]" in text

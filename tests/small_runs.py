@@ -1,0 +1,64 @@
+"""Small real runs, right and with a planted fault, for the tests of what is made of results; each is run once."""
+from __future__ import annotations
+
+import copy
+import dataclasses
+import gzip
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from lmmbridge.agreement import simulation
+from lmmbridge.agreement.ledger import LEDGER, Convention
+from lmmbridge.agreement.problems import Problem
+from lmmbridge.agreement.results import read_results
+from lmmbridge.agreement.run import Run, availability
+from lmmbridge.engines import dense
+
+#: Of a few milliseconds; the last is partly ill-conditioned.
+PROBLEMS = ("h0-n10-p1", "h0.3-n30-p3", "ill-conditioned-n40-p2")
+#: Results of schema 1.0: R's engines, a scan, known divergences.
+OLD = Path(__file__).with_name("report") / "data" / "results-1.0.json.gz"
+
+
+def small_run(out: Path, engines: tuple[str, ...] = ("python", "dense"), problems: tuple[str, ...] = PROBLEMS,
+              ledger: dict[str, Convention] | None = None) -> dict[str, Any]:
+    """Results of engines that are always there."""
+    chosen = [Problem(f"simulated/{name}", source, data, simulation.seed_of(name)) for name, source, data in simulation.problems()
+              if name in problems]
+    return Run(out, availability(list(engines)), chosen, {}, f"lmmbridge validate --out {out.name}", ledger,
+               arbitrate=False).execute()
+
+
+def results_of(kind: str) -> dict[str, Any]:
+    """Results that a test may change: "right", "wrong divisor" (σ² of dense under REML, which nothing explains), "failure" (dense
+    stops wherever it factorises V) or "old" (`OLD`, brought to the present schema; it has no date)."""
+    return copy.deepcopy(_results(kind))
+
+
+@cache
+def _results(kind: str) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        return {"right": small_run, "wrong divisor": _with_wrong_divisor, "failure": _with_failure, "old": _old}[kind](
+            Path(folder) / "out")
+
+
+def _with_wrong_divisor(out: Path) -> dict[str, Any]:
+    divisor = LEDGER["dense"].divisor_reml
+    wrong = dataclasses.replace(LEDGER["dense"], divisor_reml=lambda size: divisor(size) + 1)
+    return small_run(out, ledger=LEDGER | {"dense": wrong})
+
+
+def _with_failure(out: Path) -> dict[str, Any]:
+    def stops(V, lower):
+        raise RuntimeError("the factor <L> of V | cannot be had")
+
+    with mock.patch.object(dense.linalg, "cholesky", stops):
+        return small_run(out)
+
+
+def _old(path: Path) -> dict[str, Any]:
+    path.write_bytes(gzip.decompress(OLD.read_bytes()))
+    return read_results(path)
