@@ -24,8 +24,9 @@ def blocks(language: str) -> list[str]:
 COMMANDS = [line for block in blocks("sh") for line in block.splitlines()]
 
 
-@pytest.fixture
-def folder(tmp_path):
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    tmp_path = tmp_path_factory.mktemp("readme")
     rng = np.random.default_rng(4)
     ids = [f"m{i}" for i in range(40)]
     G = rng.normal(size=(40, 90))
@@ -43,15 +44,28 @@ def test_make_targets_exist(command):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.fixture(scope="module")
+def run(folder):
+    """run(command): what came of it; first, what it needs from the commands before it. Each is run once."""
+    done: dict[str, subprocess.CompletedProcess] = {}
+
+    def run_once(command):
+        if command not in done:
+            for before in COMMANDS[:COMMANDS.index(command)]:
+                made = re.search(r"--out (\S+)", before)
+                if made and re.search(rf"(?<!--out ){re.escape(made[1])}\b", command):
+                    run_once(before)
+            done[command] = subprocess.run(f"{sys.executable} -m {command}", shell=True, cwd=folder, capture_output=True, text=True,
+                                           timeout=600)
+        return done[command]
+    return run_once
+
+
 @pytest.mark.parametrize("command", [line for line in COMMANDS if line.startswith("lmmbridge")])
-def test_lmmbridge_commands(command, folder):
-    if ("qtl2" in command or "iron" in command) and ENGINES["qtl2"].availability().version is None:
+def test_lmmbridge_commands(command, run):
+    if re.search("qtl2|iron|r-reference|my-recording", command) and ENGINES["qtl2"].availability().version is None:
         pytest.skip(f"engine qtl2 is not available: {ENGINES['qtl2'].availability().remedy}")
-    if command.startswith("lmmbridge peaks"):     # of the scan that the line before makes
-        scan = next(line for line in COMMANDS if line.startswith("lmmbridge scan"))
-        subprocess.run(f"{sys.executable} -m {scan}", shell=True, cwd=folder, check=True, capture_output=True)
-    done = subprocess.run(f"{sys.executable} -m {command}", shell=True, cwd=folder, capture_output=True, text=True,
-                          timeout=600)
+    done = run(command)
     assert done.returncode == 0, done.stderr + done.stdout
 
 
