@@ -16,12 +16,12 @@ from click.testing import CliRunner
 
 from lmmbridge.cli import main
 from lmmbridge.cli.report import REPORTS
-from lmmbridge.report import html, junit, markdown, tidy
+from lmmbridge.report import html, junit, latex, markdown, tidy
 from lmmbridge.report.drawings import drawings
 from small_runs import OLD, results_of
 
-#: Format → its files, of results without scans; the typeset ones have tests of their own.
-WRITTEN = {"html": lambda results: {"report.html": html.render(results)},
+#: Format → its files; a PDF needs LaTeX, and has tests of its own.
+WRITTEN = {"html": lambda results: {"report.html": html.render(results)}, "latex": latex.files,
            "markdown": lambda results: {"report.md": markdown.render(results)},
            "junit": lambda results: {"junit.xml": junit.render(results)}, "csv": tidy.files}
 
@@ -52,7 +52,7 @@ def test_each_format_is_what_its_renderer_makes(format, file, tmp_path):
     done = invoked("report", file, "--format", format, "--out", tmp_path / "out")
     assert done.exit_code == 0, done.stderr
     assert written(tmp_path / "out") == as_bytes(WRITTEN[format](results_of("right")))
-    assert done.stdout.splitlines() == [str(tmp_path / "out" / name) for name in sorted(written(tmp_path / "out"))]
+    assert done.stdout.splitlines() == sorted(str(path) for path in (tmp_path / "out").iterdir())
     assert [path.name for path in tmp_path.iterdir() if path.name not in ("results.json", "out")] == []
 
 

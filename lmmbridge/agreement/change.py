@@ -187,8 +187,7 @@ def direction(before: Mapping[str, int], after: Mapping[str, int]) -> Direction:
     """Whether counts of verdicts got better or worse; where some did this and some that, worse."""
     tails = [sum(count for verdict, count in after.items() if ORDER[verdict] >= rank)
              - sum(count for verdict, count in before.items() if ORDER[verdict] >= rank) for rank in range(1, len(ORDER))]
-    fewer = _made(after) < _made(before)
-    if fewer or any(tail > 0 for tail in tails) or after.get("agree", 0) < before.get("agree", 0):
+    if _made(after) < _made(before) or any(tail > 0 for tail in tails):
         return "worse"
     return "better" if any(tails) or _made(after) > _made(before) else "same"
 

@@ -1,7 +1,6 @@
 """`lmmbridge report` and `lmmbridge figures`: what a finished run's results.json can be turned into."""
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -94,10 +93,5 @@ def _write(files: dict[str, str | bytes], out: Path) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             # Half a surrogate pair, of a file name that is not UTF-8, can be in JSON and not in UTF-8.
             path.write_bytes(content.encode("utf-8", "replace") if isinstance(content, str) else content)
-    for line in _told(files, out):
-        click.echo(line)
-
-
-def _told(files: Iterable[str], out: Path) -> list[str]:
-    """The files, those in folders as one line for each."""
-    return [str(out / name) for name in dict.fromkeys(f"{name.split('/')[0]}/" if "/" in name else name for name in sorted(files))]
+    for name in dict.fromkeys(name.split("/")[0] for name in sorted(files)):
+        click.echo(str(out / name))

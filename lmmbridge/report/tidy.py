@@ -18,6 +18,8 @@ from lmmbridge.report.summary import is_scan, numbers
 
 #: Columns that count the phenotypes of each verdict.
 COUNTS = {verdict: f"n_{verdict.replace(' ', '_')}" for verdict in ORDER}
+#: Cases whose estimates are made into text at a time.
+PART = 100
 #: File → its columns and what they hold.
 COLUMNS: dict[str, dict[str, str]] = {
     "comparisons.csv": {
@@ -70,7 +72,7 @@ def files(results: dict[str, Any]) -> dict[str, str]:
     cases = results["cases"]
     found = {"comparisons.csv": _table("comparisons.csv", (_comparison(case, record) for case, record in _records(cases))),
              "coefficients.csv": _table("coefficients.csv", _coefficients(cases)),
-             "estimates.csv": estimates_table(cases).to_csv(index=False, lineterminator="\r\n"),
+             "estimates.csv": "".join(_estimates(cases)),
              "problems.csv": _table("problems.csv", _problems(cases)),
              "engines.csv": _table("engines.csv", map(_engine, results["engines"]))}
     if any(map(is_scan, cases)):
@@ -119,6 +121,12 @@ def _coefficients(cases: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         for j, column in enumerate(case["columns"] if lists else []):
             yield {"case": case["case"], "a": record["a"], "b": record["b"], "quantity": record["quantity"],
                    "phenotype": record["phenotype"], "column": column} | {key: value[j] for key, value in lists.items()}
+
+
+def _estimates(cases: list[dict[str, Any]]) -> Iterator[str]:
+    """The table in parts, since a large run has a million rows."""
+    for start in range(0, max(1, len(cases)), PART):
+        yield estimates_table(cases[start:start + PART]).to_csv(index=False, lineterminator="\r\n", header=not start)
 
 
 def _problems(cases: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -90,6 +90,7 @@ def test_failures_say_where_how_much_and_where_the_scripts_are():
     failure = test_of(root, case["case"], "python – dense").find("failure")
     assert failure.get("type") == "unexplained"
     assert "sigmasq at fixed hsq: unexplained" in failure.get("message") and "tolerance" in failure.get("message")
+    assert failure.get("message") in failure.text.splitlines()
     assert all(reprex["folder"] in failure.text for reprex in case["reprex"].values())
     status = test_of(root, "run", "status").find("failure")
     assert status.text == "\n".join(results["failures"])

@@ -97,7 +97,7 @@ def test_hostile_names_do_no_harm(kind):
     assert max(map(len, text.splitlines())) < 4000
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "&lt;b&gt; &#42;"])
 def test_a_name_is_shown_as_it_is_in_a_cell(name):
     results = results_of("right")
     results["engines"][0]["name"] = name
