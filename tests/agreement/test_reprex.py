@@ -21,7 +21,7 @@ from lmmbridge.agreement.ledger import LEDGER
 from lmmbridge.agreement.observations import one_phenotype
 from lmmbridge.agreement.problems import Problem
 from lmmbridge.agreement.register import REGISTER
-from lmmbridge.agreement.reprex import Reprex, csv_text, of_divergence, safe_name, write_reprex
+from lmmbridge.agreement.reprex import Reprex, csv_text, of_divergence, safe_name, scripts, write_reprex
 from lmmbridge.agreement.run import Run, availability
 from lmmbridge.engines import ENGINES
 from lmmbridge.qtl2 import Genoprobs, from_r
@@ -83,9 +83,25 @@ def test_bare_r_and_bare_python_print_the_recorded_numbers(name, engine, live, t
     assert python["expected"] == pytest.approx(expected, rel=rel, abs=rel)
     assert (r["expected"], python["observed"]) == (expected, pytest.approx(observed, nan_ok=True, rel=0, abs=0))
     assert python["difference"] == pytest.approx(number(content["difference"]), nan_ok=True, rel=rel, abs=rel)
-    assert content["version"] == ENGINES[engine].availability().version == content["versions"][content["package"]]
+    assert content["version"] == ENGINES[engine].availability().version
+    assert f"{content['package']}_{content['version']}" in content["provenance"]["r"]["session"]
     words = re.sub(r"\s+", " ", (folder / "README.txt").read_text())
     assert ENTRIES[name].happens in words and "Rscript case.R" in words
+
+
+@pytest.mark.parametrize("name, engine", CASES)
+def test_the_scripts_that_hold_their_data_print_the_same_numbers(name, engine, live, tmp_path, tolerance):
+    live(engine)
+    made = of_divergence(ENTRIES[name], engine)
+    folder = tmp_path / "scripts"
+    folder.mkdir()
+    texts = scripts(made)
+    (folder / "case.R").write_text(texts["R"], encoding="utf-8")
+    (folder / "case.py").write_text(texts["python"], encoding="utf-8")
+    r, python = by_r(folder, tmp_path / "nowhere"), by_python(folder, tmp_path / "nowhere")
+    rel = tolerance("reprex")
+    assert r["observed"] == pytest.approx(made.observed, rel=rel, nan_ok=True)
+    assert python["expected"] == pytest.approx(made.expected, rel=rel, abs=rel)
 
 
 @pytest.mark.parametrize("name", list(ENTRIES))
@@ -142,12 +158,19 @@ def test_python_reads_every_bit_back(hard_data, tmp_path, monkeypatch):
     assert [row[0] for row in reprex_data.read_table("M")[1]] == NAMES
 
 
-def test_r_reads_every_bit_and_every_name_back(hard_data, tmp_path, live):
+@pytest.mark.parametrize("alone", [False, True])
+def test_r_reads_every_bit_and_every_name_back(hard_data, tmp_path, live, alone):
+    """From files beside the script, and from the script itself."""
     live("r-reference")
     for name, value in hard_data.items():
         (tmp_path / f"{name}.csv").write_text(csv_text(value), encoding="utf-8", newline="")
     code = (tmp_path / "read.R")
-    code.write_text(reprex.resources.files(reprex.__package__).joinpath("reprex_data.R").read_text(encoding="utf-8"))
+    parts = [reprex.resources.files(reprex.__package__).joinpath(name).read_text(encoding="utf-8")
+             for name in ("reprex_files.R", "reprex_data.R")]
+    if alone:
+        made = Reprex("title", (), "qtl2", "0", "mean", hard_data, "observed <- 1", "expected = 1.0\n", 1.0, 1.0)
+        parts[0] = reprex._files_in_r(made)
+    code.write_text("\n".join(parts), encoding="utf-8")
     session = shared_session()
     session.eval(f'hard <- new.env(); options(warn = 1); sys.source("{code}", hard); hard$here <- "{tmp_path}"')
     M = session.eval('hard$read_matrix("M")').value
@@ -288,7 +311,7 @@ def test_an_unexplained_comparison_gets_a_folder_that_shows_it(engine, tmp_path,
     results = run(tmp_path / "out", ["python", "dense", engine], problems("h0-n10-p1"), ledger)
     [case] = [case for case in results["cases"] if case["criterion"] == "ML"]
     assert list(case["reprex"]) == [engine]
-    folder = tmp_path / "out" / case["reprex"][engine]
+    folder = tmp_path / "out" / case["reprex"][engine]["folder"]
     assert folder == tmp_path / "out" / "reprex" / "simulated--h0-n10-p1--ML" / engine
     r, python = by_r(folder, tmp_path / "nowhere"), by_python(folder, tmp_path / "nowhere")
     for one in (r, python):
@@ -344,7 +367,7 @@ def test_an_engine_that_fails_gets_a_folder(tmp_path, live):
     engine = type(ENGINES["lmmlite-cpp"])
     with mock.patch.object(engine, "optimum", side_effect=comparison_reprex.EngineFailure("no fit today")):
         results = run(tmp_path / "out", ["python", "dense", "lmmlite-cpp"], problems("h0-n10-p1"))
-    folder = tmp_path / "out" / results["cases"][0]["reprex"]["lmmlite-cpp"]
+    folder = tmp_path / "out" / results["cases"][0]["reprex"]["lmmlite-cpp"]["folder"]
     assert json.loads((folder / "expected.json").read_text())["observed"] is None
     assert "gives no heritability" in (folder / "README.txt").read_text()
     r, python = by_r(folder, tmp_path / "nowhere"), by_python(folder, tmp_path / "nowhere")
@@ -402,7 +425,7 @@ def test_a_lod_score_that_is_off_gets_a_folder_of_one_position(scan, kinship, tm
         results = run(tmp_path / "out", ["python", "qtl2"], [Problem("made/scan", "made", data)])
     for case in results["cases"]:
         assert list(case["reprex"]) == ["qtl2"]
-        folder = tmp_path / "out" / case["reprex"]["qtl2"]
+        folder = tmp_path / "out" / case["reprex"]["qtl2"]["folder"]
         r, python = by_r(folder, tmp_path / "nowhere"), by_python(folder, tmp_path / "nowhere")
         assert python["difference"] == pytest.approx(0.25, abs=tolerance("reprex_lod"))
         assert r["observed"] == pytest.approx(python["expected"], abs=tolerance("reprex_lod"))
