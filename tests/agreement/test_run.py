@@ -28,8 +28,13 @@ def uninterrupted(tmp_path_factory) -> Path:
 
 
 def results(out: Path) -> dict:
+    """The results without what no two runs share: the name of the folder, the date, and the time that engines took."""
     found = json.loads((out / "results.json").read_text())
     found["command"] = found["command"].replace(str(out), "OUT")
+    assert found.pop("date") == json.loads((out / "run.json").read_text())["date"]
+    for case in found["cases"]:
+        for answer in case["engines"].values():
+            assert answer.pop("seconds")
     return found
 
 
