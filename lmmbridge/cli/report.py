@@ -28,15 +28,20 @@ def report(results_file, formats, out) -> None:
 
     Everything is written or nothing. The same results give the same files.
     """
-    from lmmbridge.agreement.results import read_results
-
     check_new_folder(out)
-    results = read_results(results_file)
+    results = _read(results_file)
     files: dict[str, str | bytes] = {}
     for format in dict.fromkeys(formats):
         with Console(stderr=True).status(f"writing {format}"):
             files |= _files(results, format)
     _write(files, out)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    from lmmbridge.agreement.results import read_results
+
+    with Console(stderr=True).status("reading the results"):
+        return read_results(path)
 
 
 def _files(results: dict[str, Any], format: str) -> dict[str, str | bytes]:
@@ -69,12 +74,11 @@ def figures(results_file, format, out) -> None:
 
     captions.md says of each what is seen, and what there is instead for those who cannot see it.
     """
-    from lmmbridge.agreement.results import read_results
     from lmmbridge.report.drawings import drawings
     from lmmbridge.report.markdown import captions
 
     check_new_folder(out)
-    results = read_results(results_file)
+    results = _read(results_file)
     with Console(stderr=True).status("drawing"):
         found = list(drawings(results))
     if not found:

@@ -3,16 +3,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lmmbridge.agreement.change import LOST_DIGITS, Change
+from lmmbridge.agreement.change import LOST_DIGITS, Change, VerdictChange
 from lmmbridge.agreement.verdicts import ORDER
 from lmmbridge.report.names import printable, shown
 
-#: Rows of each table and names of each list; --json has all.
-MOST = 20
+#: Rows of each table and names of each list, and characters of a reason; --json has all.
+MOST, LONGEST_REASON = 20, 240
 STYLE = {"better": "green", "worse": "bold red", "same": "dim"}
 
 
@@ -31,13 +32,11 @@ def print_change(console: Console, change: Change) -> None:
     _print_table(console, "Verdicts of the whole runs", ("verdict", "before", "after"), rows)
     if change.gained:
         console.print(f"Comparisons with engines gained: {_counts(change.gained)}", highlight=False)
-    rows = [(escape(shown(row.case)), _engines(row.a, row.b), row.quantity, _counts(row.before), _counts(row.after),
-             _styled(row.direction), escape(shown(row.reason)) if row.reason else "") for row in change.verdicts]
-    _print_table(console, "Verdicts that changed", ("case", "engines", "quantity", "before", "after", "", "reason"), rows)
-    rows = [(escape(shown(row.case)), _engines(row.a, row.b), row.quantity, f"{row.before:.1f}", f"{row.after:.1f}", _styled(row.direction))
+    rows = [(_comparison(row.case, row.a, row.b, row.quantity), _moved(row), _styled(row.direction)) for row in change.verdicts]
+    _print_table(console, "Verdicts that changed", ("comparison", "before → after", ""), rows)
+    rows = [(_comparison(row.case, row.a, row.b, row.quantity), f"{row.before:.1f}", f"{row.after:.1f}", _styled(row.direction))
             for row in change.digits]
-    _print_table(console, f"Digits that changed by more than {LOST_DIGITS:g}", ("case", "engines", "quantity", "before", "after", ""),
-                 rows)
+    _print_table(console, f"Digits that changed by more than {LOST_DIGITS:g}", ("comparison", "before", "after", ""), rows)
     rows = [(escape(shown(row.engine)), escape(shown(row.law)), _or_dash(row.before), _or_dash(row.after), _styled(row.direction))
             for row in change.laws]
     _print_table(console, "Laws", ("engine", "law", "before", "after", ""), rows)
@@ -51,7 +50,9 @@ def _print_table(console: Console, title: str, columns: Iterable[str], rows: Seq
     """Nothing where there are no rows."""
     if not rows:
         return
-    table = Table(*columns, title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1))
+    for column in columns:
+        table.add_column(column, overflow="fold")
     for row in rows[:MOST]:
         table.add_row(*row)
     console.print(table)
@@ -66,8 +67,15 @@ def _print_names(console: Console, what: str, names: Sequence[str]) -> None:
                       soft_wrap=True)
 
 
-def _engines(a: str, b: str | None) -> str:
-    return escape(shown(a) if b is None else f"{shown(a)} – {shown(b)}")
+def _comparison(case: str, a: str, b: str | None, quantity: str) -> str:
+    engines = shown(a) if b is None else f"{shown(a)} – {shown(b)}"
+    return escape(f"{shown(case)}\n  {engines}, {quantity}")
+
+
+def _moved(change: VerdictChange) -> str:
+    """The counts of verdicts, and under them why."""
+    why = f"\n{escape(printable(change.reason)[:LONGEST_REASON])}" if change.reason else ""
+    return f"{_counts(change.before)} → {_counts(change.after)}{why}"
 
 
 def _counts(counts: Mapping[str, int] | None) -> str:

@@ -97,7 +97,7 @@ def test_hostile_names_do_no_harm(kind):
     assert max(map(len, text.splitlines())) < 4000
 
 
-@pytest.mark.parametrize("name", [*NAMES, "&lt;b&gt; &#42;"])
+@pytest.mark.parametrize("name", [*NAMES, "&lt;b&gt; &#42;", "_a_ ~~b~~ [c] \\# $d$"])
 def test_a_name_is_shown_as_it_is_in_a_cell(name):
     results = results_of("right")
     results["engines"][0]["name"] = name
@@ -106,9 +106,10 @@ def test_a_name_is_shown_as_it_is_in_a_cell(name):
     assert row[0] == (plain if 0 < len(plain) <= LONGEST else "(no name)" if not plain else f"{'x' * 30}…{'x' * 29}")
 
 
-def test_a_command_cannot_leave_its_block():
-    results = results_of("right") | {"command": "lmmbridge '```\n# harmed\n````'"}
-    assert Page(markdown.render(results)).code == ["lmmbridge '``` # harmed ````'\n"]
+@pytest.mark.parametrize("command", ["lmmbridge '```\n# harmed\n````'", "````"])
+def test_a_command_cannot_leave_its_block(command):
+    page = Page(markdown.render(results_of("right") | {"command": command}))
+    assert page.code == [command.replace("\n", " ") + "\n"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
