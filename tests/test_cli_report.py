@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import click
@@ -20,7 +21,7 @@ from lmmbridge.report import html, junit, latex, markdown, tidy
 from lmmbridge.report.drawings import drawings
 from small_runs import OLD, results_of
 
-#: Format → its files; a PDF needs LaTeX, and has tests of its own.
+#: Format → its files; a PDF needs LaTeX.
 WRITTEN = {"html": lambda results: {"report.html": html.render(results)}, "latex": latex.files,
            "markdown": lambda results: {"report.md": markdown.render(results)},
            "junit": lambda results: {"junit.xml": junit.render(results)}, "csv": tidy.files}
@@ -54,6 +55,17 @@ def test_each_format_is_what_its_renderer_makes(format, file, tmp_path):
     assert written(tmp_path / "out") == as_bytes(WRITTEN[format](results_of("right")))
     assert done.stdout.splitlines() == sorted(str(path) for path in (tmp_path / "out").iterdir())
     assert [path.name for path in tmp_path.iterdir() if path.name not in ("results.json", "out")] == []
+
+
+def test_a_pdf_or_how_to_get_latex(file, tmp_path):
+    done = invoked("report", file, "--format", "pdf", "--out", tmp_path / "out")
+    if shutil.which("latexmk") is None or shutil.which("pdflatex") is None:
+        refused(done, "install them")
+        assert not (tmp_path / "out").exists()
+    else:
+        assert done.exit_code == 0, done.stderr
+        assert set(written(tmp_path / "out")) == {"supplement.pdf"}
+        assert (tmp_path / "out" / "supplement.pdf").read_bytes().startswith(b"%PDF-")
 
 
 def test_several_formats_and_html_by_default(file, tmp_path):

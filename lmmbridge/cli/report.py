@@ -13,7 +13,8 @@ from lmmbridge.files import check_new_folder, new_folder
 from lmmbridge.progress import track
 
 #: Formats of a report, and what each writes.
-REPORTS = {"html": "report.html, one page that needs nothing else", "latex": "supplement.tex for a paper, with its figures and references",
+REPORTS = {"html": "report.html, one page that needs nothing else",
+           "latex": "supplement.tex for a paper, with its figures and references",
            "pdf": "supplement.pdf, typeset from it", "markdown": "report.md, short, for the summary of a CI job",
            "junit": "junit.xml, for the tests of a CI job", "csv": "tables for R and pandas, columns.md says what they hold"}
 
