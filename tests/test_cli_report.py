@@ -107,6 +107,7 @@ def test_figures(format, file, tmp_path):
 BAD = {
     "cut": (lambda text: text[:len(text) // 2], "is not JSON"),
     "empty": (lambda text: "", "is not JSON"),
+    "nested without end": (lambda text: "[" * 200_000, "is not JSON"),
     "binary": (lambda text: b"\x80\x00\xff", "is not JSON"),
     "a list": (lambda text: "[]", "has no schema_version"),
     "another schema": (lambda text: text.replace('"schema_version": "2.0"', '"schema_version": "9.0"'), "has schema version 9.0"),

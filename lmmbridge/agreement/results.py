@@ -45,7 +45,7 @@ def read_results(path: Path) -> dict[str, Any]:
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error}); name the results.json of a "
                          "finished run") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON ({error}); name the results.json of a finished run") from None
     version = results.get("schema_version") if isinstance(results, dict) else None
     if not isinstance(version, str):
