@@ -14,6 +14,8 @@ _PYTHON = ("lmmbridge", "Harris2020", "Virtanen2020")
 ENGINES = {"python": _PYTHON, "dense": _PYTHON, "r-reference": ("lmmbridge", "RCoreTeam"),
            "lmmlite-r": ("lmmlite", "pylmm", "RCoreTeam"), "lmmlite-cpp": ("lmmlite", "pylmm", "RCoreTeam"),
            "qtl2": ("Broman2019", "RCoreTeam")}
+#: What stands for the year of a program that gives none.
+NO_YEAR = "n.d."
 _CITE = re.compile(r"\\cite\{([^}]*)\}")
 
 
@@ -39,9 +41,10 @@ def entries(environment: Environment, results: dict[str, Any], keys: list[str]) 
         For a key of which there is no entry.
     """
     r = results["provenance"]["r"]
-    year = re.search(r"\((\d{4})-", r["version"]) if r else None
+    r_year = re.search(r"\((\d{4})-", r["version"]) if r else None
     text = environment.from_string(FILE.read_text(encoding="utf-8")).render(
-        lmmbridge=results["lmmbridge"], r_year=year[1] if year else None, mpmath=results["provenance"]["packages"].get("mpmath"))
+        lmmbridge=results["lmmbridge"], year=results["date"][:4] if results["date"] else NO_YEAR, NO_YEAR=NO_YEAR,
+        r_year=r_year[1] if r_year else NO_YEAR, mpmath=results["provenance"]["packages"].get("mpmath"))
     found = {re.match(r"@\w+\{([^,]*),", entry)[1]: entry.strip() for entry in re.split(r"^(?=@)", text, flags=re.MULTILINE)
              if entry.startswith("@")}
     return "\n\n".join(found[key] for key in keys) + "\n"

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import textwrap
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -13,12 +14,14 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from lmmbridge.agreement.arbiter import DIGITS, LARGEST
-from lmmbridge.agreement.verdicts import FAILING, MEANING
+from lmmbridge.agreement.verdicts import FAILING, MEANING, ORDER
 from lmmbridge.errors import InputError
 from lmmbridge.report import bibliography, latex_text, summary
 from lmmbridge.report.drawings import drawings
+from lmmbridge.report.style import Drawing, settings
 
 #: Rows of a table; results.json has them all.
 MOST_ROWS, MOST_EXAMPLES = 100, 8
@@ -27,6 +30,12 @@ SYMBOLS = {"loglik": "log likelihood", "sigmasq": "σ²", "beta": "β", "hsq": "
 #: Letters that mark cells of the table of digits in which not all comparisons agree.
 LETTERS = {"explained": "e", "known divergence": "d", "not comparable": "n", "not available": "a", "engine failed": "f",
            "unexplained": "u"}
+#: Figures are drawn on so much of their width and height, and a page shows them at four fifths of that: text of 6 to 7 points.
+DRAWN = 0.8
+#: Width of most figures, in inches; narrower ones get their share of a line.
+WIDEST = 10.4
+#: Points of a panel's width that a character of its title gets; titles may stand out a little.
+CHARACTER = 4.0
 #: What has to be there for a PDF.
 PACKAGES = ("latexmk", "texlive-latex-base", "texlive-latex-recommended", "texlive-latex-extra", "texlive-fonts-recommended",
             "lmodern")
@@ -50,12 +59,13 @@ def files(results: dict[str, Any]) -> dict[str, str | bytes]:
     """
     environment = _environment()
     figures = list(drawings(results))
+    printed = {f"figures/{figure.name}.pdf": _printed(figure) for figure in figures}
     context = _context(results) | {"figures": figures}
     methods = environment.get_template("methods.tex").render(context)
     found: dict[str, str | bytes] = {
         "supplement.tex": environment.get_template("supplement.tex").render(context), "methods.tex": methods,
         "references.bib": bibliography.entries(environment, results, bibliography.cited(methods))}
-    return found | {f"figures/{figure.name}.pdf": figure.content("pdf") for figure in figures}
+    return found | printed
 
 
 def pdf(results: dict[str, Any]) -> bytes:
@@ -71,29 +81,65 @@ def pdf(results: dict[str, Any]) -> bytes:
     InputError
         Where LaTeX is not installed, or fails.
     """
-    if shutil.which("latexmk") is None or shutil.which("pdflatex") is None:
-        raise InputError("a PDF is made by latexmk and pdflatex, which are not here; install them (Debian: apt-get install "
-                         f"{' '.join(PACKAGES)}), or ask for the format latex and compile it elsewhere")
-    date = int(datetime.fromisoformat(results["date"]).timestamp()) if results["date"] else 0
-    # No shell escape, no file outside the folder written, no settings of the user's; TeX breaks lines of its log at 79 otherwise.
-    environment = os.environ | {"SOURCE_DATE_EPOCH": str(date), "FORCE_SOURCE_DATE": "1", "openout_any": "p",
-                                "max_print_line": "1000"}
     with tempfile.TemporaryDirectory(prefix="lmmbridge-latex-") as folder:
         for name, content in files(results).items():
             path = Path(folder, name)
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        try:
-            done = subprocess.run(["latexmk", "-norc", "-pdf", "-quiet", "-interaction=nonstopmode", "-halt-on-error",
-                                   "-file-line-error", "-latexoption=-no-shell-escape", "supplement.tex"], cwd=folder,
-                                  env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT)
-        except subprocess.TimeoutExpired:
-            raise InputError(f"LaTeX was not done with the supplement after {TIMEOUT} s; ask for the format latex, and "
-                             "look into it by hand") from None
-        if done.returncode != 0 or not Path(folder, "supplement.pdf").exists():
-            raise InputError(f"LaTeX cannot make the supplement: {_first_error(Path(folder))}; if a file is not found, install "
-                             f"{', '.join(PACKAGES[1:])} (names of Debian's packages)")
-        return Path(folder, "supplement.pdf").read_bytes()
+        return make(Path(folder), results["date"])
+
+
+def make(folder: Path, date: str | None) -> bytes:
+    """The PDF of a folder's supplement.tex, which is there afterwards with LaTeX's log.
+
+    Parameters
+    ----------
+    folder : Path
+    date : str or None
+        ISO 8601: what programs take for the present, so that the same files give the same PDF.
+
+    Raises
+    ------
+    InputError
+        Where LaTeX is not installed, or fails.
+    """
+    if shutil.which("latexmk") is None or shutil.which("pdflatex") is None:
+        raise InputError("a PDF is made by latexmk and pdflatex, which are not here; install them (Debian: apt-get install "
+                         f"{' '.join(PACKAGES)}), or ask for the format latex and compile it elsewhere")
+    # No command is run and no file outside the folder written; TeX would break the lines of its log at 79 characters.
+    environment = os.environ | {"SOURCE_DATE_EPOCH": str(int(datetime.fromisoformat(date).timestamp()) if date else 0),
+                                "FORCE_SOURCE_DATE": "1", "openout_any": "p", "max_print_line": "1000"}
+    try:
+        done = subprocess.run(["latexmk", "-norc", "-pdf", "-quiet", "-interaction=nonstopmode", "-halt-on-error",
+                               "-file-line-error", "-latexoption=-no-shell-escape", "supplement.tex"], cwd=folder,
+                              env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT)
+    except subprocess.TimeoutExpired:
+        raise InputError(f"LaTeX was not done with the supplement after {TIMEOUT} s; ask for the format latex, and look into "
+                         "it by hand") from None
+    if done.returncode != 0 or not (folder / "supplement.pdf").exists():
+        raise InputError(f"LaTeX cannot make the supplement: {_first_error(folder)}; if a file is not found, install "
+                         f"{', '.join(PACKAGES[1:])} (names of Debian's packages)")
+    return (folder / "supplement.pdf").read_bytes()
+
+
+def _printed(drawing: Drawing) -> bytes:
+    """A figure as a PDF whose text can be read at the width of a page; it is laid out anew."""
+    figure = drawing.figure
+    with settings(drawing.name):
+        figure.set_size_inches(DRAWN * figure.get_size_inches())
+        # Where a grid has margins of its own (LOD curves), they are shares of the figure, and stay.
+        if figure.axes[0].get_subplotspec().get_topmost_subplotspec().get_gridspec().left is None:
+            _lay_out(figure)
+            for ax in figure.axes:
+                room = int(72.0 * ax.get_position().width * figure.get_figwidth() / CHARACTER)
+                title = ax.get_title(loc="left")
+                ax.set_title("\n".join(part for line in title.split("\n") for part in textwrap.wrap(line, room)), loc="left")
+            _lay_out(figure)
+    return drawing.content("pdf")
+
+
+def _lay_out(figure: Figure) -> None:
+    figure.tight_layout(rect=(0.0, 0.0, 1.0, 1.0 - 0.3 / figure.get_figheight()), h_pad=1.0, w_pad=0.8)
 
 
 def _first_error(folder: Path) -> str:
@@ -103,7 +149,7 @@ def _first_error(folder: Path) -> str:
             log = (folder / name).read_text(encoding="utf-8", errors="replace")
             if found := re.search(sign, log, flags=re.MULTILINE):
                 return found[1].strip()
-    return "it wrote no log"
+    return "it stopped without saying why"
 
 
 def _environment() -> Environment:
@@ -117,29 +163,35 @@ def _environment() -> Environment:
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
         variable_start_string=r"\VAR{", variable_end_string="}", block_start_string=r"\BLOCK{", block_end_string="}",
         comment_start_string=r"\COMMENT{", comment_end_string="}", line_statement_prefix="%%", line_comment_prefix="%#")
-    environment.filters |= {"name": latex_text.name, "code": latex_text.code, "lines": latex_text.lines, "latex": Markup,
-                            "number": latex_text.number, "count": _count, "value": _value, "cite": _cite, "listed": _listed,
-                            "heading": _heading, "share": _share, "capitalised": lambda text: text[:1].upper() + text[1:]}
+    environment.filters |= {"name": latex_text.name, "narrow": latex_text.narrow, "code": latex_text.code,
+                            "lines": latex_text.lines, "latex": Markup, "number": latex_text.number, "count": _count, "value": _value, "cite": _cite,
+                            "heading": _heading, "share": _share, "width": _width, "capitalised": _capitalised}
     environment.globals["cell"] = _cell
     return environment
 
 
 def _context(results: dict[str, Any]) -> dict[str, Any]:
     """What the templates show."""
+    used = [engine for engine in results["engines"] if engine["status"] in ("live", "recorded")]
     likelihoods = [case for case in results["cases"] if not summary.is_scan(case)]
     scanned = [case for case in results["cases"] if summary.is_scan(case)]
     quantities, rows = summary.heat(results)
     by_engine, _ = summary.ill_conditioned(results)
+    divergences = summary.divergences(results)
+    for entry in divergences:
+        entry["examples"] = _one_pair_each(entry["examples"])
     return {
         "results": results, "headline": summary.headline(results), "MEANING": MEANING, "FAILING": FAILING,
         "MOST_ROWS": MOST_ROWS, "MOST_EXAMPLES": MOST_EXAMPLES, "SYMBOLS": SYMBOLS, "LETTERS": LETTERS, "DIGITS": DIGITS,
         "LARGEST": LARGEST, "DECISIONS": summary.DECISIONS,
-        "used": [engine for engine in results["engines"] if engine["status"] in ("live", "recorded")],
+        "used": used, "r": results["provenance"]["r"] if any(
+            "RCoreTeam" in bibliography.ENGINES.get(engine["name"], ("RCoreTeam",)) for engine in used) else None,
         "missing": [engine for engine in results["engines"] if engine["status"] not in ("live", "recorded")],
         "likelihoods": likelihoods, "scanned": scanned, "found": summary.disagreements(results),
         "basis": lambda cases: summary.basis(results, cases), "families": summary.by_family(results),
         "heats": list(_heats(quantities, rows)), "right": summary.who_is_right(results), "scans": summary.scans(results),
-        "divergences": summary.divergences(results), "not_comparable": summary.not_comparable(results),
+        "divergences": divergences,
+        "entries": _entries(divergences), "not_comparable": summary.not_comparable(results),
         "arbitrated": [case for case in results["cases"] if case["arbiter"] is not None],
         "ill_conditioned": [case for case in results["cases"] if case["ill_conditioned"]],
         "by_engine": by_engine, "problems": summary.problems(results),
@@ -158,10 +210,28 @@ def _heats(quantities: list[str], rows: dict[str, dict[str, Any]]) -> Iterator[d
             yield {"kind": kind, "quantities": columns, "rows": pairs}
 
 
+def _entries(divergences: list[dict[str, Any]]) -> dict[str, dict[str, str | None]]:
+    """Entries of the register, whichever engines they are of: statement and cause."""
+    found: dict[str, dict[str, str | None]] = {}
+    for divergence in divergences:
+        for row in divergence["rows"] or [{"entry": divergence["entry"], "cause": None}]:
+            found.setdefault(row["entry"], {"statement": divergence["statement"], "cause": row["cause"]})
+    return found
+
+
+def _one_pair_each(examples: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of the records of each case and phenotype, which differ in the engine held against, the first."""
+    first: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for row in examples:
+        first.setdefault((row["case"], row["quantity"], row["phenotype"]), row)
+    return list(first.values())
+
+
 def _heading(quantity: str) -> str:
     """A quantity as the head of a narrow column."""
-    words = [SYMBOLS.get(word, word) for word in quantity.split()]
-    return " ".join(["fixed", *words[:-3]] if words[-3:] == ["at", "fixed", "ĥ"] else words)
+    name, _, where = quantity.partition(" at ")
+    words = " ".join((SYMBOLS | {"loglik": "log L"}).get(word, word) for word in name.split())
+    return f"fixed: {words}" if where == "fixed hsq" else words.replace("reported ", "reported: ") + (where and f", {where}")
 
 
 def _cell(cell: dict[str, Any] | None, quantity: str) -> Markup:
@@ -170,12 +240,21 @@ def _cell(cell: dict[str, Any] | None, quantity: str) -> Markup:
         return Markup("--")
     alike = quantity in summary.DECISIONS and not cell["others"]
     shown = f"{cell['digits']:.1f}" if cell["digits"] is not None else "=" if alike else "--"
-    letters = ",".join(LETTERS[verdict] for verdict in cell["others"])
-    return Markup(shown + (rf"\rlap{{\textsuperscript{{{letters}}}}}" if letters else ""))
+    letters = ",".join(LETTERS[verdict] for verdict in sorted(cell["others"], key=ORDER.__getitem__, reverse=True))
+    return Markup(rf"{shown}\letters{{{letters}}}")
 
 
 def _count(number: int) -> Markup:
     return Markup(f"{number:,}")
+
+
+def _width(drawing: Drawing) -> Markup:
+    """The part of a line that a figure takes."""
+    return Markup(f"{min(drawing.figure.get_figwidth() / (DRAWN * WIDEST), 1.0):.3f}")
+
+
+def _capitalised(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _share(width: float, columns: int) -> Markup:
@@ -196,8 +275,3 @@ def _cite(engine: str) -> Markup:
     keys = bibliography.ENGINES.get(engine)
     return Markup(rf"~\cite{{{','.join(keys)}}}") if keys else Markup("")
 
-
-def _listed(values: list[Any]) -> Markup:
-    """Values with commas, and “and” before the last."""
-    shown = [latex_text.text(value) for value in values]
-    return Markup(" and ").join([Markup(", ").join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)

@@ -14,26 +14,29 @@ from markupsafe import Markup
 
 #: Longer names, and longer words of a text, are cut in the middle.
 LONGEST_NAME = 60
-#: Longer runs without a place to break a line may be broken anywhere.
-LONGEST_RUN = 14
+#: Longer runs without a place to break a line may be broken anywhere, where nothing else helps: mostly, and in narrow columns.
+LONGEST_RUN, LONGEST_NARROW = 14, 4
 #: What a break at a sign leaves on either side of it.
 SHORTEST_PART = 3
 #: Characters after which a line may be broken.
 BREAKS = frozenset("/-_.,:;=|)]}>&+")
 
-_GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "varepsilon", "ζ": "zeta", "η": "eta", "θ": "theta", "ι": "iota",
-          "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho", "ς": "varsigma", "σ": "sigma",
-          "τ": "tau", "υ": "upsilon", "φ": "varphi", "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta",
-          "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi", "Σ": "Sigma", "Υ": "Upsilon", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega"}
-_MATHEMATICS = {"−": "-", "·": r"\cdot", "×": r"\times", "÷": r"\div", "±": r"\pm", "≤": r"\le", "≥": r"\ge", "≠": r"\ne", "≈": r"\approx",
-                "≡": r"\equiv", "∞": r"\infty", "√": r"\surd", "∑": r"\sum", "∏": r"\prod", "∫": r"\int", "‖": r"\Vert", "→": r"\to",
-                "←": r"\leftarrow", "↔": r"\leftrightarrow", "⇒": r"\Rightarrow", "⇔": r"\Leftrightarrow", "∈": r"\in", "∝": r"\propto",
-                "∂": r"\partial", "∇": r"\nabla", "ĥ": r"\hat{h}", "ŷ": r"\hat{y}", "ẑ": r"\hat{z}", "′": r"^{\prime}",
-                "⟨": r"\langle", "⟩": r"\rangle", "⊗": r"\otimes", "¬": r"\neg", "ℓ": r"\ell"}
+_GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "varepsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
+          "ι": "iota", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho",
+          "ς": "varsigma", "σ": "sigma", "τ": "tau", "υ": "upsilon", "φ": "varphi", "χ": "chi", "ψ": "psi", "ω": "omega",
+          "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi", "Σ": "Sigma", "Υ": "Upsilon",
+          "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega"}
+_MATHEMATICS = {"−": "-", "·": r"\cdot", "×": r"\times", "÷": r"\div", "±": r"\pm", "≤": r"\le", "≥": r"\ge", "≠": r"\ne",
+                "≈": r"\approx", "≡": r"\equiv", "∞": r"\infty", "√": r"\surd", "∑": r"\sum", "∏": r"\prod", "∫": r"\int",
+                "‖": r"\Vert", "→": r"\to", "←": r"\leftarrow", "↔": r"\leftrightarrow", "⇒": r"\Rightarrow",
+                "⇔": r"\Leftrightarrow", "∈": r"\in", "∝": r"\propto", "∂": r"\partial", "∇": r"\nabla", "ĥ": r"\hat{h}",
+                "ŷ": r"\hat{y}", "ẑ": r"\hat{z}", "′": r"^{\prime}", "⟨": r"\langle", "⟩": r"\rangle", "⊗": r"\otimes",
+                "¬": r"\neg", "ℓ": r"\ell"}
 _TEXT = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
          "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", '"': r"\textquotedbl{}", "`": r"\textasciigrave{}",
          "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
-         "–": r"\textendash{}", "—": r"\textemdash{}", "‐": "-", "\u2011": r"\mbox{-}", "…": r"\dots{}", "‘": r"\textquoteleft{}",
+         "–": r"\textendash{}", "—": r"\textemdash{}", "‐": "-", "\u2011": r"\mbox{-}", "…": r"\dots{}",
+         "‘": r"\textquoteleft{}",
          "’": r"\textquoteright{}", "“": r"\textquotedblleft{}", "”": r"\textquotedblright{}", "„": r"\quotedblbase{}",
          "\u00a0": "~", "\u2009": r"\,", "\u202f": r"\,", "½": r"\textonehalf{}", "¼": r"\textonequarter{}",
          "¾": r"\textthreequarters{}", "°": r"\textdegree{}", "µ": r"\textmu{}", "§": r"\S{}", "†": r"\dag{}", "‡": r"\ddag{}",
@@ -45,6 +48,8 @@ _LETTERS = frozenset("ĂăĄąĆćČčĎďĐđĘęĚěĞğİıĹĺĽľŁłŃńŇ
 _SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-"))
 _SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋", "0123456789+-"))
 _RAISED = re.compile(f"[{''.join(_SUPERSCRIPTS)}]+|[{''.join(_SUBSCRIPTS)}]+|.", re.DOTALL)
+#: So many words, or characters, to a line of the file: TeX reads lines of at most 200,000 characters.
+LINE = 200
 #: Two of these in a row would become one sign, such as a dash.
 _LIGATURES = frozenset("-,'?!")
 
@@ -53,21 +58,27 @@ def text(value: Any) -> Markup:
     """A sentence: white space as one blank, long words cut in the middle and open to breaks."""
     if isinstance(value, Markup):
         return value
-    return Markup(" ".join(_word(cut(word)) for word in re.split(r"\s+", unicodedata.normalize("NFC", str(value)))))
+    words = [_word(cut(word)) for word in re.split(r"\s+", unicodedata.normalize("NFC", str(value)))]
+    return Markup(" %\n{}".join(" ".join(words[start:start + LINE]) for start in range(0, len(words), LINE)))
 
 
-def name(value: str) -> Markup:
+def name(value: str, longest_run: int = LONGEST_RUN) -> Markup:
     """A name that a user gave: cut in the middle where it is long; blanks other than " " are shown as code points."""
     if not value:
         return Markup("(no name)")
-    return Markup(" ".join(map(_word, cut(unicodedata.normalize("NFC", value)).split(" "))))
+    words = cut(unicodedata.normalize("NFC", value)).split(" ")
+    return Markup(r"\unhyphenated{%s}" % " ".join(_word(word, longest_run) for word in words))
+
+
+def narrow(value: str) -> Markup:
+    """A name in a narrow column."""
+    return name(value, LONGEST_NARROW)
 
 
 def code(value: str) -> Markup:
     """Something to be typed: whole, in type of one width, each blank kept, open to breaks everywhere."""
     parts = re.split("( +)", value.replace("\n", " "))
-    return Markup(r"\texttt{%s}" % "".join(r"\ " * len(part) if part.startswith(" ") else _word(part, straight=True)
-                                           for part in parts))
+    return Markup(r"\texttt{%s}" % _in_lines([r"\ " * len(part) if part.startswith(" ") else _typed(part) for part in parts]))
 
 
 def lines(value: str) -> Markup:
@@ -91,21 +102,34 @@ def cut(value: str) -> str:
     return value if len(value) <= LONGEST_NAME else f"{value[:half]}…{value[1 - half:]}"
 
 
-def _word(word: str, straight: bool = False) -> str:
-    """A word without blanks, open to breaks after signs, and everywhere in long runs without one."""
-    long_runs = [part for part in re.split(f"[{re.escape(''.join(BREAKS))}]", word) if len(part) > LONGEST_RUN]
+def _word(word: str, longest_run: int = LONGEST_RUN) -> str:
+    """A word without blanks, open to breaks after signs, and in long runs without one."""
+    long_runs = any(len(part) > longest_run for part in re.split(f"[{re.escape(''.join(BREAKS))}]", word))
     pieces, previous = [], ""
     for match in _RAISED.finditer(word):
         character, following = match.group(), word[match.end():match.end() + 1]
         if previous in _LIGATURES and character in _LIGATURES:
             pieces.append("{}")
-        pieces.append(_latex(character) if character != "'" or not straight else r"\textquotesingle{}")
+        pieces.append(_latex(character))
         in_number = character in ".," and previous.isdigit() and following.isdigit()
         apart = match.end() >= SHORTEST_PART and len(word) - match.end() >= SHORTEST_PART
-        if following and (long_runs or character in BREAKS and apart and not in_number):
+        if character in BREAKS and following and apart and not in_number:
             pieces.append(r"\allowbreak{}")
+        elif long_runs and following:
+            pieces.append(r"\emergencybreak{}")
         previous = character
-    return "".join(pieces)
+    return _in_lines(pieces)
+
+
+def _typed(part: str) -> str:
+    """A part of what is to be typed: no typographic quotes, breaks everywhere."""
+    shown = [r"\textquotesingle{}" if one == "'" else _latex(one) for one in part]
+    return _in_lines([piece + r"\allowbreak{}" for piece in shown[:-1]] + shown[-1:])
+
+
+def _in_lines(pieces: list[str]) -> str:
+    """Pieces of a word one after the other, in lines of which TeX does not see the ends."""
+    return "%\n".join("".join(pieces[start:start + LINE]) for start in range(0, len(pieces), LINE))
 
 
 @cache
