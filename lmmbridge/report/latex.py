@@ -17,7 +17,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from lmmbridge.agreement.arbiter import DIGITS, LARGEST
-from lmmbridge.agreement.verdicts import FAILING, MEANING, ORDER
+from lmmbridge.agreement.verdicts import FAILING, MEANING
 from lmmbridge.errors import InputError
 from lmmbridge.report import bibliography, latex_text, summary
 from lmmbridge.report.drawings import drawings
@@ -28,8 +28,8 @@ MOST_ROWS, MOST_EXAMPLES = 100, 8
 #: How tables call a quantity.
 SYMBOLS = {"loglik": "log likelihood", "sigmasq": "σ²", "beta": "β", "hsq": "ĥ"}
 #: Letters that mark cells of the table of digits in which not all comparisons agree.
-LETTERS = {"explained": "e", "known divergence": "d", "not comparable": "n", "not available": "a", "engine failed": "f",
-           "unexplained": "u"}
+LETTERS = {"unexplained": "u", "engine failed": "f", "known divergence": "d", "explained": "e", "not comparable": "n",
+           "not available": "a"}
 #: Figures are drawn on so much of their width and height, and a page shows them at four fifths of that: text of 6 to 7 points.
 DRAWN = 0.8
 #: Width of most figures, in inches; narrower ones get their share of a line.
@@ -164,8 +164,8 @@ def _environment() -> Environment:
         variable_start_string=r"\VAR{", variable_end_string="}", block_start_string=r"\BLOCK{", block_end_string="}",
         comment_start_string=r"\COMMENT{", comment_end_string="}", line_statement_prefix="%%", line_comment_prefix="%#")
     environment.filters |= {"name": latex_text.name, "narrow": latex_text.narrow, "code": latex_text.code,
-                            "lines": latex_text.lines, "latex": Markup, "number": latex_text.number, "count": _count, "value": _value, "cite": _cite,
-                            "heading": _heading, "share": _share, "width": _width, "capitalised": _capitalised}
+                            "lines": latex_text.lines, "latex": Markup, "number": latex_text.number, "count": _count,
+                            "value": _value, "cite": _cite, "heading": _heading, "share": _share, "width": _width}
     environment.globals["cell"] = _cell
     return environment
 
@@ -227,20 +227,23 @@ def _one_pair_each(examples: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(first.values())
 
 
-def _heading(quantity: str) -> str:
-    """A quantity as the head of a narrow column."""
+def _heading(quantity: str) -> Markup:
+    """A quantity as the head of a narrow column, in two lines where it has two parts."""
     name, _, where = quantity.partition(" at ")
-    words = " ".join((SYMBOLS | {"loglik": "log L"}).get(word, word) for word in name.split())
-    return f"fixed: {words}" if where == "fixed hsq" else words.replace("reported ", "reported: ") + (where and f", {where}")
+    symbol = name.removeprefix("reported ")
+    parts = ["fixed"] if where == "fixed hsq" else ["reported"] if symbol != name else []
+    symbol = (SYMBOLS | {"loglik": "log L"}).get(symbol, symbol)
+    parts += [symbol] if where in ("", "fixed hsq") else [symbol, where]
+    return Markup(r"\linebreak{}").join(map(latex_text.text, parts))
 
 
 def _cell(cell: dict[str, Any] | None, quantity: str) -> Markup:
     """Digits of agreement, with the letters of the other verdicts."""
     if cell is None:
-        return Markup("--")
+        return Markup(r"--\letters{}")
     alike = quantity in summary.DECISIONS and not cell["others"]
     shown = f"{cell['digits']:.1f}" if cell["digits"] is not None else "=" if alike else "--"
-    letters = ",".join(LETTERS[verdict] for verdict in sorted(cell["others"], key=ORDER.__getitem__, reverse=True))
+    letters = ",".join(letter for verdict, letter in LETTERS.items() if verdict in cell["others"])
     return Markup(rf"{shown}\letters{{{letters}}}")
 
 
@@ -251,10 +254,6 @@ def _count(number: int) -> Markup:
 def _width(drawing: Drawing) -> Markup:
     """The part of a line that a figure takes."""
     return Markup(f"{min(drawing.figure.get_figwidth() / (DRAWN * WIDEST), 1.0):.3f}")
-
-
-def _capitalised(sentence: str) -> str:
-    return sentence[:1].upper() + sentence[1:]
 
 
 def _share(width: float, columns: int) -> Markup:

@@ -111,11 +111,11 @@ def _word(word: str, longest_run: int = LONGEST_RUN) -> str:
         if previous in _LIGATURES and character in _LIGATURES:
             pieces.append("{}")
         pieces.append(_latex(character))
-        in_number = character in ".," and previous.isdigit() and following.isdigit()
+        in_number = following.isdigit() and (previous.isdigit() or character in "-+" and previous == "e")
         apart = match.end() >= SHORTEST_PART and len(word) - match.end() >= SHORTEST_PART
         if character in BREAKS and following and apart and not in_number:
             pieces.append(r"\allowbreak{}")
-        elif long_runs and following:
+        elif following and (long_runs or in_number and character in BREAKS and character not in ".,"):
             pieces.append(r"\emergencybreak{}")
         previous = character
     return _in_lines(pieces)

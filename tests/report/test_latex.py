@@ -80,7 +80,7 @@ def compiled(results, folder: Path) -> str:
         (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     latex.make(folder, results["date"])
     log = (folder / "supplement.log").read_text(encoding="utf-8", errors="replace")
-    said = [line for line in log.splitlines() if re.search(r"Warning|Missing character|undefined", line)]
+    said = [line for line in log.splitlines() if re.search(r"[Ww]arning:?\s|Missing character|undefined", line)]
     assert [line for line in said if not any(words in line for words in ALLOWED)] == []
     assert [width for width in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log) if float(width) > STANDS_OUT] == []
     assert "Warning" not in (folder / "supplement.blg").read_text()
@@ -107,8 +107,8 @@ def test_what_is_in_the_results_is_on_the_pages(failing, tmp_path):
     text = dense(compiled(failing, tmp_path))
     record = next(one for one in failing["cases"][0]["comparisons"] if one["b"])
     for value in record["values"].values():
-        assert f"{value:.9g}" in text
-    for words in ("off: <dense>", "its own message", "What is wrong", "K doubled", "install it", "h = ½ gives σ2 = −1",
+        assert dense(f"{value:.9g}") in text
+    for words in ("off: <dense>", "its own message", "what is wrong", "K doubled", "install it", "h = ½ gives σ2 = −1",
                   *(max(re.split(r"[^ -{}~]+", entry["reason"]), key=len) for entry in failing["tolerances"].values()),
                   *(problem["content_hash"][:16] for problem in summary.problems(failing))):
         assert dense(words) in text
@@ -157,6 +157,8 @@ def test_the_methods_can_be_read_by_another_document(results, tmp_path):
 def test_hostile_names_are_shown_and_harmless(failing, tmp_path):
     text = dense(compiled(hostile(failing), tmp_path))
     assert "root:" not in text
+    for name in ("supplement.tex", "methods.tex"):
+        assert not re.search("&(amp|lt|gt|#[0-9]+);", (tmp_path / name).read_text(encoding="utf-8"))
     for name in NAMES:
         shown = latex_text.cut(name).replace("…", "...") or "(no name)"
         shown = "".join(one if one.isascii() and one.isprintable() else f"⟨U+{ord(one):04X}⟩" for one in shown)
@@ -178,9 +180,18 @@ def test_every_character_compiles(results, tmp_path):
     ("log₁₀ -- x", r"log\ensuremath{_{10}} -{}- x"),
     ("\u202eabc", r"\codepoint{202E}abc"),
     ("two\nlines\t", "two lines "),
+    ("tol 1e-12, lmmlite-cpp", r"tol 1e-\emergencybreak{}12, lmmlite-\allowbreak{}cpp"),
 ])
 def test_text_is_escaped(text, expected):
     assert latex_text.text(text) == expected
+
+
+@pytest.mark.parametrize("template", [r"\VAR{x}", r"\VAR{[x]|join}", r"\VAR{x ~ '' }", r"\VAR{x if true}", r"\VAR{x|name}",
+                                      "%% macro m(it)\n\\VAR{it}\n%% endmacro\n\\VAR{m(x)}"])
+def test_templates_cannot_forget_to_escape(template):
+    shown = latex._environment().from_string(template).render(x=r"\a_b & <c>")
+    expected = r"\textbackslash{}a\_b \& \textless{}c\textgreater{}"
+    assert re.sub(r"\\unhyphenated\{(.*)\}$|\\allowbreak\{\}", r"\1", shown).strip() == expected
 
 
 @pytest.mark.parametrize("value, expected", [(None, "--"), (0.25, "$0.25$"), (1e-9, "$10^{-9}$"),
