@@ -12,7 +12,7 @@ from lmmbridge.errors import InputError
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a file; text as UTF-8.
+    """Write a file; text as UTF-8, with ? for half a surrogate pair, of which names of files may consist.
 
     Raises
     ------
@@ -21,7 +21,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     part = None
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as part:
-            part.write(content.encode() if isinstance(content, str) else content)
+            part.write(content.encode("utf-8", "replace") if isinstance(content, str) else content)
             part.flush()
             os.fsync(part.fileno())
         os.chmod(part.name, 0o644)

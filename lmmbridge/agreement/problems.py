@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from lmmbridge.engines.r_engines import shared_session
-from lmmbridge.errors import InputError
 from lmmbridge.inputs import Data, check_eigenvalues, prepare
 from lmmbridge.kinship_files import read_kinship_file
 from lmmbridge.qtl2.scan_data import ScanData

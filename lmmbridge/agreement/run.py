@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -41,6 +40,8 @@ from lmmbridge.rlink import RLinkError
 ENOUGH_TO_TELL = 20
 #: Scripts with the data of a case in them are part of the results up to this number of characters.
 LONGEST_SCRIPT = 50_000
+#: Of rows in CSV files: with another, a carriage return within a name would not be quoted.
+LINE_END = "\r\n"
 
 
 def availability(names: list[str]) -> dict[str, Availability]:
@@ -223,9 +224,9 @@ class Run:
             "unavailable_problems": {family: str(reason) for family, reason in self.unavailable.items()},
             "laws": laws, "tolerances": tolerances(), "provenance": origin, "cases": cases,
         }
-        self._write(self.out / "cases.csv", estimates_table(cases).to_csv(index=False))
+        self._write(self.out / "cases.csv", estimates_table(cases).to_csv(index=False, lineterminator=LINE_END))
         if any(case.get("scan") is not None for case in cases):
-            self._write(self.out / "peaks.csv", peaks_table(cases).to_csv(index=False))
+            self._write(self.out / "peaks.csv", peaks_table(cases).to_csv(index=False, lineterminator=LINE_END))
         self._write(self.out / "results.json", json.dumps(results, allow_nan=False))
         return results
 

@@ -8,12 +8,14 @@ and `weights`, 1/variance (without it the engine takes no weights).
 """
 from __future__ import annotations
 
+import hashlib
 import importlib
 import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,13 +39,16 @@ class FunctionEngine(Engine):
         See the module. It gets copies that are its own.
     name : str
     version : str
+    build : str, optional
+        What tells this function from the same name with other code.
     """
 
     search = "the function's own"
     linear_algebra = "the function's own"
 
-    def __init__(self, function: Callable[..., Any], name: str, version: str = "unknown") -> None:
-        self.name, self._function, self._version = name, function, version
+    def __init__(self, function: Callable[..., Any], name: str, version: str = "unknown",
+                 build: str | None = None) -> None:
+        self.name, self._function, self._availability = name, function, Availability(version, build=build)
         self.description = f"the Python function {name}"
         try:
             parameters = inspect.signature(function).parameters
@@ -54,7 +59,7 @@ class FunctionEngine(Engine):
         self.computes = ("loglik", "sigmasq", "beta") if self._takes_hsq else ()
 
     def availability(self) -> Availability:
-        return Availability(self._version)
+        return self._availability
 
     def answerable(self, data: Data, hsq: np.ndarray, reml: bool) -> np.ndarray:
         return np.full(hsq.shape, self._takes_hsq)
@@ -118,7 +123,8 @@ class RFunctionEngine(FunctionEngine):
             arguments = np.atleast_1d(shared_session().call("define_function", code).value)
         except RLinkError as error:
             raise InputError(f"--engine-r: this is not R code of a function ({error})") from None
-        self.name, self._version, self.description = R_NAME, "unknown", "an R function of yours"
+        self.name, self.description = R_NAME, "an R function of yours"
+        self._availability = Availability("unknown", build=f"code with SHA-256 {hashlib.sha256(code.encode()).hexdigest()[:16]}")
         self._takes_hsq, self.takes_weights = "hsq" in arguments, "weights" in arguments
         self.computes = ("loglik", "sigmasq", "beta") if self._takes_hsq else ()
 
@@ -157,7 +163,8 @@ def python_function(target: str) -> FunctionEngine:
         found = getattr(found, part)
     if not callable(found):
         raise InputError(f"--engine: {target} is not a function")
-    return FunctionEngine(found, target, _version(module_name.partition(".")[0]))
+    package = module_name.partition(".")[0]
+    return FunctionEngine(found, target, _version(package), f"code with SHA-256 {_code_hash(package)[:16]}")
 
 
 def _version(package: str) -> str:
@@ -165,6 +172,18 @@ def _version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return str(getattr(sys.modules[package], "__version__", "unknown"))
+
+
+def _code_hash(package: str) -> str:
+    """Hash of a module's file, or of all files of a package: a run does not go on with answers of edited code."""
+    module, digest = sys.modules[package], hashlib.sha256()
+    folders = [Path(folder) for folder in getattr(module, "__path__", [])]
+    files = sorted(path for folder in folders for path in folder.rglob("*.py"))
+    if not files and getattr(module, "__file__", None):
+        files = [Path(module.__file__)]
+    for path in files:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _parts(answer: Any, p: int, name: str) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """The report as one HTML page that needs nothing else: figures, style and script inside, no network."""
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from lmmbridge.files import write_atomically
 from lmmbridge.report import case_table, summary
 from lmmbridge.report.difference_figures import REFERENCES
 from lmmbridge.report.drawings import drawings
+from lmmbridge.report.names import shown
 
 #: Rows of a list on the page; results.json has them all.
 MOST_ROWS = 100
@@ -22,13 +22,8 @@ SECTIONS = {"verdicts": "Verdicts", "digits": "Digits of agreement", "cases": "C
             "differences": "Differences", "scans": "LOD curves and decisions", "divergences": "Divergences and gaps",
             "laws": "Laws", "ill_conditioned": "Ill-conditioned points", "remarks": "Remarks of the engines", "conventions": "Conventions",
             "tolerances": "Tolerances", "provenance": "Versions, sources, and how to reproduce"}
-#: A sign for each verdict, so that colour is never the only one.
-MARKS = {"agree": "✓", "explained": "◆", "known divergence": "▲", "not comparable": "○", "not available": "–",
-         "engine failed": "✕", "unexplained": "✖"}
 #: Longer names are cut in the middle.
 LONGEST_NAME = 120
-#: What is said of failing verdicts in the headline, the worst first.
-WRONG = {"unexplained": "unexplained", "engine failed": "without an answer because an engine failed"}
 #: How differences are scaled, by the first word of the quantity at fixed hsq.
 SCALES = {"loglik": "|a − b| / (1 + |b|)", "sigmasq": "|a − b| / |b|",
           "beta": "‖a − b‖ / max(‖a‖, ‖b‖) for columns of X scaled to length 1, with a floor for coefficients near "
@@ -67,7 +62,7 @@ def render(results: dict[str, Any]) -> str:
     by_engine, by_case = summary.ill_conditioned(results)
     return page(
         "report.html", results=results, sections={id: title for id, title in SECTIONS.items() if id != "laws" or results["laws"]},
-        headline=headline(results), MEANING=MEANING, FAILING=FAILING, MARKS=MARKS,
+        headline=summary.headline(results), MEANING=MEANING, FAILING=FAILING, MARKS=summary.MARKS,
         MOST_ROWS=MOST_ROWS, MOST_EXAMPLES=MOST_EXAMPLES, SCALES=SCALES, VERDICT=case_table.VERDICT,
         NO_DIGITS=case_table.NO_DIGITS, case_table=case_table.case_table(results),
         counted=[list(ORDER).index(verdict) for verdict in results["verdicts"] if verdict != "not available"],
@@ -88,28 +83,9 @@ def page(template: str, **values: Any) -> str:
     """A page made from a template and values, which are escaped."""
     environment = Environment(loader=FileSystemLoader(Path(__file__).with_name("templates")), autoescape=True,
                               trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    environment.filters |= {"count": _count, "number": _number, "heat": _heat, "shown": shown,
+    environment.filters |= {"count": _count, "number": _number, "heat": _heat, "shown": lambda name: shown(name, LONGEST_NAME),
                             "fewest_digits": _fewest_digits}
     return environment.get_template(template).render(**values)
-
-
-def headline(results: dict[str, Any]) -> str:
-    """The answer in a sentence."""
-    verdicts = results["verdicts"]
-    total = sum(count for verdict, count in verdicts.items() if verdict != "not available")
-    start = (f"{_things(len(_live(results)), 'engine')}, {_things(len(results['cases']), 'case')}, "
-             f"{_things(total, 'comparison')}: ")
-    if not results["status"]:
-        return start + ("all agree." if verdicts.get("agree") == total else "all agree or are accounted for.")
-    wrong = []
-    for verdict, words in WRONG.items():
-        if verdicts.get(verdict):
-            where = dict.fromkeys(comparison["quantity"] for _, comparison in summary.records(results, verdict))
-            verb = "is" if verdicts[verdict] == 1 else "are"
-            wrong.append(f"{verdicts[verdict]:,} {verb} {words} ({', '.join(where)})")
-    broken = Counter(row["engine"] for row in results["laws"] if row["state"] == "broken")
-    wrong += [f"{engine} breaks {_things(number, 'law')}" for engine, number in broken.items()]
-    return start + "; ".join(wrong or results["failures"]) + "."
 
 
 def _live(results: dict[str, Any]) -> list[str]:
@@ -126,18 +102,6 @@ def _square(results: dict[str, Any], quantities: list[str], rows: dict[str, list
     same = summary.identical(results)
     names = [name for name in _live(results) if any(name in pair for pair in digits)]
     return {a: {b: {"digits": digits.get((a, b)), "same": same.get((b, a))} for b in names} for a in names}
-
-
-def _things(number: int, name: str) -> str:
-    return f"{number:,} {name}{'' if number == 1 else 's'}"
-
-
-def shown(name: str) -> str:
-    """A name as it stands on the page."""
-    if not name:
-        return "(no name)"
-    half = LONGEST_NAME // 2
-    return name if len(name) <= LONGEST_NAME else f"{name[:half]}…{name[1 - half:]}"
 
 
 def _fewest_digits(case: dict[str, Any]) -> str:

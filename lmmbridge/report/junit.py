@@ -15,6 +15,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from lmmbridge.agreement.verdicts import worst
+from lmmbridge.report import summary
 
 #: Characters that XML 1.0 forbids.
 FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -168,7 +169,7 @@ def _properties(suite: ElementTree.Element, results: dict[str, Any]) -> None:
     """Versions and the command, before the tests."""
     properties = ElementTree.Element("properties")
     values = {"lmmbridge": results["lmmbridge"], "command": results["command"],
-              **{f"engine {engine['name']}": engine["version"] or engine["status"] for engine in results["engines"]}}
+              **{f"engine {engine['name']}": summary.version(engine) for engine in results["engines"]}}
     for name, value in values.items():
         ElementTree.SubElement(properties, "property", {"name": _legal(name), "value": _legal(value)})
     suite.insert(0, properties)

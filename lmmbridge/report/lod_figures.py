@@ -83,6 +83,6 @@ def _scan_panels(above, below, case: dict[str, Any], engines: list[str], styles:
     below.axhline(0.0, color="#999999", linewidth=0.6, zorder=2)
     below.set_ylim(-1.25 * largest, 1.25 * largest)
     below.set_yticks([-largest, 0.0, largest], [f"−{largest:.0e}", "0", f"{largest:.0e}"])
-    below.set_ylabel("difference")
+    below.set_ylabel("difference", fontsize=7.0)
     genome.draw(above, 9.6, labels=False)
     genome.draw(below, 9.6)

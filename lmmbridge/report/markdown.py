@@ -11,9 +11,9 @@ from typing import Any
 
 from lmmbridge.agreement.verdicts import FAILING, MEANING
 from lmmbridge.report import summary
-from lmmbridge.report.html import MARKS, headline
 from lmmbridge.report.names import printable, shown
 from lmmbridge.report.style import Drawing
+from lmmbridge.report.summary import MARKS, headline
 
 #: Rows of each list; the other reports have them all.
 MOST = {"failing": 15, "divergences": 15, "pairs": 30, "engines": 20, "reasons": 5, "families": 10}

@@ -11,9 +11,9 @@ def printable(text: str) -> str:
     return " ".join(seen.split())
 
 
-def shown(name: str) -> str:
+def shown(name: str, longest: int = LONGEST) -> str:
     """A name in a list: printable, without its middle where it is long."""
-    name, half = printable(name), LONGEST // 2
+    name, half = printable(name), longest // 2
     if not name:
         return "(no name)"
-    return name if len(name) <= LONGEST else f"{name[:half]}…{name[1 - half:]}"
+    return name if len(name) <= longest else f"{name[:half]}…{name[1 - half:]}"

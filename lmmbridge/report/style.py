@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 
 from lmmbridge.agreement.verdicts import ORDER
+from lmmbridge.report.names import shown
 
 #: Colours of Okabe and Ito, apart for colour-blind eyes too.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999900")
@@ -45,12 +46,9 @@ def file_content(figure: Figure, format: str) -> bytes:
     return content.getvalue()
 
 
-def label(text: str) -> str:
-    """A name as it stands in a figure: cut in the middle where it is long, and with □ for what the font lacks."""
-    if not text:
-        return "(no name)"
-    cut = text if len(text) <= LONGEST_LABEL else f"{text[:LONGEST_LABEL // 2]}…{text[-LONGEST_LABEL // 2:]}"
-    return "".join(character if ord(character) in _characters() and character.isprintable() else "□" for character in cut)
+def label(name: str) -> str:
+    """A name as it stands in a figure: cut where it is long, and with □ for what the font lacks."""
+    return "".join(character if ord(character) in _characters() else "□" for character in shown(name, LONGEST_LABEL))
 
 
 @cache

@@ -14,6 +14,9 @@ from lmmbridge.agreement.verdicts import ORDER, worst
 OF_INTEREST = ("engine failed", "unexplained", "known divergence", "explained")
 #: What is decided on LOD curves; a difference is a number of phenotypes.
 DECISIONS = ("peaks", "LOD intervals", "Bayes intervals")
+#: A sign for each verdict, so that colour is never the only one.
+MARKS = {"agree": "✓", "explained": "◆", "known divergence": "▲", "not comparable": "○", "not available": "–",
+         "engine failed": "✕", "unexplained": "✖"}
 #: What is said of failing verdicts in the headline, the worst first.
 WRONG = {"unexplained": "unexplained", "engine failed": "without an answer because an engine failed"}
 #: The numbers in an engine's sentence that tell one case from another; single digits, as in hsq = 0, are words.
@@ -33,7 +36,7 @@ def headline(results: dict[str, Any]) -> str:
         if verdicts.get(verdict):
             where = dict.fromkeys(comparison["quantity"] for _, comparison in records(results, verdict))
             verb = "is" if verdicts[verdict] == 1 else "are"
-            wrong.append(f"{verdicts[verdict]:,} {verb} {words} ({', '.join(where)})")
+            wrong.append(f"{verdicts[verdict]:,} {verb} {words}" + (f" ({', '.join(where)})" if where else ""))
     broken = Counter(row["engine"] for row in results["laws"] if row["state"] == "broken")
     wrong += [f"{engine} breaks {_things(number, 'law')}" for engine, number in broken.items()]
     return start + "; ".join(wrong or results["failures"]) + "."
@@ -56,12 +59,17 @@ def is_scan(case: dict[str, Any]) -> bool:
     return case.get("scan") is not None
 
 
+def version(engine: dict[str, Any]) -> str:
+    """The version of an engine of the results, marked where its answers are recorded; else why there is none."""
+    return (engine["version"] or engine["status"]) + (" (recorded)" if engine["status"] == "recorded" else "")
+
+
 def basis(results: dict[str, Any], cases: list[dict[str, Any]]) -> str:
     """What numbers of some cases are based on: n, criteria, engines with their versions, and the convention."""
     sizes = sorted({case["n"] for case in cases})
     n = f"n = {sizes[0]}" + (f" to {sizes[-1]}" if len(sizes) > 1 else "")
     criteria = " and ".join(name for name in ("REML", "ML") if any(case["criterion"] == name for case in cases))
-    answered = [f"{engine['name']} {engine['version']}" + (" (recorded)" if engine["status"] == "recorded" else "") for engine in results["engines"] if any(
+    answered = [f"{engine['name']} {version(engine)}" for engine in results["engines"] if any(
         case["engines"].get(engine["name"], {}).get("status") == "answered" for case in cases)]
     number = f"{len(cases):,} case{'' if len(cases) == 1 else 's'}"
     scale = "twice K, as R/qtl2's" if all(map(is_scan, cases)) else "K as given"

@@ -122,7 +122,7 @@ def test_the_answer_stands_first_and_the_command_with_it(results, page):
 
 def test_every_verdict_is_there_with_its_count(results, page):
     for verdict, count in results["verdicts"].items():
-        assert any(row[:2] == [f"{html.MARKS[verdict]}{verdict}", f"{count:,}"] for row in page.rows)
+        assert any(row[:2] == [f"{summary.MARKS[verdict]}{verdict}", f"{count:,}"] for row in page.rows)
 
 
 def test_every_engine_has_its_version_conventions_and_search(results, page):
@@ -138,7 +138,7 @@ def test_the_digits_are_those_of_the_summary(results, page):
     matrix = dict(zip(summary.matrix(results)[0], summary.matrix(results)[1]["python – dense"]))
     assert {name: cell["digits"] for name, cell in rows["python – dense"].items()} == matrix
     for pair, cells in rows.items():
-        shown = [f"{cells[name]['digits']:.1f}" + "".join(html.MARKS[verdict] for verdict in cells[name]["others"])
+        shown = [f"{cells[name]['digits']:.1f}" + "".join(summary.MARKS[verdict] for verdict in cells[name]["others"])
                  for name in quantities]
         assert [pair, *shown] in page.rows
 

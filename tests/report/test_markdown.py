@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from hostile import NAMES, hostile
 from lmmbridge.report import markdown
 from lmmbridge.report.drawings import drawings
-from lmmbridge.report.html import MARKS
+from lmmbridge.report.summary import MARKS
 from lmmbridge.report.names import LONGEST
 from small_runs import results_of
 

@@ -83,7 +83,7 @@ def test_every_scan_has_a_row_with_its_differences_and_peaks(results, page):
         peaks = len(case["scan"]["peaks"]["python"])
         assert peaks > 0
         assert [case["case"], "python, qtl2", "284", "66", "2", f"{found['LOD at given hsq']['difference']:.2g}",
-                f"{own['difference']:.2g}" if own else "–", f"{peaks}, {peaks}", "identical", f"{html.MARKS['agree']}agree"] in page.rows
+                f"{own['difference']:.2g}" if own else "–", f"{peaks}, {peaks}", "identical", f"{summary.MARKS['agree']}agree"] in page.rows
 
 
 def test_likelihoods_and_scans_have_tables_of_their_own(results, page):
@@ -174,7 +174,7 @@ def test_the_terminal_stays_within_80_columns(results, failing):
 def test_decisions_that_differ_are_counted_and_named(failing):
     page = Page(html.render(failing))
     row = next(row for row in page.rows if row[0] == "iron/scan-overall/covariates/ML" and row[1] == "python, qtl2")
-    assert row[-2:] == ["peaks differ for 1", f"{html.MARKS['unexplained']}unexplained"]
+    assert row[-2:] == ["peaks differ for 1", f"{summary.MARKS['unexplained']}unexplained"]
     assert any("1 of 2 phenotypes differ, the first spleen" in cell for row in page.rows for cell in row)
     assert "1 is unexplained (peaks)" in page.text
     assert "different decisions on the same LOD curve" in printed(failing)

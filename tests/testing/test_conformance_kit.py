@@ -209,3 +209,11 @@ def test_r_code_that_is_no_function_is_refused(live, tmp_path):
                                "--problems", "simulated/h0-n10-p1"], capture_output=True, text=True, timeout=300)
         assert done.returncode == 2 and "--engine-r: this is not R code of a function" in done.stderr
         assert not (tmp_path / "out").exists()
+
+
+def test_a_run_does_not_go_on_with_answers_of_edited_code(folder):
+    command = "lmmbridge validate --engine mymodel:fit --engines python --problems simulated/h0-n10-p1 --out run"
+    assert run(command, folder).returncode == 1
+    mend(folder)
+    again = run(command, folder)
+    assert again.returncode == 2 and "other inputs, engines, versions or options" in again.stderr
