@@ -93,6 +93,8 @@ def validate(out, engines, problems, pheno, kinship, covar, weights, cross, reco
                         "again"):
         choice = choose_engines(names_in(engines) if engines is not None else None, cross is not None, recorded, functions,
                                 r_function, convention)
+    judged = choice.own if laws is None else choice.live
+    hold = _law_book() if judged else None
     unavailable, chosen = {}, []
     if recorded is not None:
         chosen = matching(choice.recorded_problems, names_in(problems) if problems is not None else ["*"])
@@ -118,8 +120,7 @@ def validate(out, engines, problems, pheno, kinship, covar, weights, cross, reco
         found = lint(read_kinship_file(kinship), read_csv(pheno), None if covar is None else read_csv(covar))
         say(lines(finding for finding in found if finding.what not in ("ids", "eigenvalues")), "")
     terminal.print_engines(console, choice.available, choice.descriptions)
-    held = [row for engine in (choice.own if laws is None else choice.live)
-            for row in _held_to_laws(engine, choice.ledger[engine.name], laws or LAW_EXAMPLES)]
+    held = [row for engine in judged for row in hold(engine, choice.ledger[engine.name], laws or LAW_EXAMPLES)]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("cases", total=len(run.cases), completed=run.finished())
@@ -134,8 +135,8 @@ def validate(out, engines, problems, pheno, kinship, covar, weights, cross, reco
     sys.exit(1 if change.worse else results["status"])
 
 
-def _held_to_laws(engine: Engine, convention: Convention, examples: int) -> list[dict[str, Any]]:
-    """What came of each law of the mixed model."""
+def _law_book() -> Callable[[Engine, Convention, int], list[dict[str, Any]]]:
+    """A function that holds an engine to each law of the mixed model, on so many problems, and gives what came of it."""
     try:
         from lmmbridge.testing.conformance import hold_to_laws
     except ImportError as error:
@@ -143,7 +144,8 @@ def _held_to_laws(engine: Engine, convention: Convention, examples: int) -> list
     from lmmbridge.testing.laws import Translated
     from lmmbridge.testing.lmm_laws import LMM_LAWS
 
-    return hold_to_laws(Translated(engine, convention, adds_intercept=engine.name == "qtl2"), LMM_LAWS, examples)
+    return lambda engine, convention, examples: hold_to_laws(
+        Translated(engine, convention, adds_intercept=engine.name == "qtl2"), LMM_LAWS, examples)
 
 
 def _in_processes(work: Callable[[ProcessPoolExecutor], dict]) -> dict:
