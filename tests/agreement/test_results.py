@@ -181,3 +181,14 @@ def test_a_changed_field_is_refused_with_its_name(folder, tmp_path):
         path.write_text(json.dumps(content))
         with pytest.raises(InputError, match=words):
             read_results(path)
+
+
+def test_the_verdict_on_a_pair_is_laid_to_the_engine_that_is_off(results):
+    case = next(case for case in results["cases"] if case["case"] == "simulated/two-maxima/REML")
+    verdicts = {name: estimates["verdict"] for name, estimates in case["estimates"].items()}
+    assert verdicts["python"] == verdicts["dense"] == ["agree"]
+    off = {name for name in ("lmmlite-r", "lmmlite-cpp", "qtl2") if name in verdicts and verdicts[name] == ["known divergence"]}
+    pairs = {(record["a"], record["b"]) for record in case["comparisons"] if record["counts"].get("known divergence")}
+    if not {"lmmlite-r", "lmmlite-cpp", "qtl2"} & set(verdicts):
+        pytest.skip("engines lmmlite-r, lmmlite-cpp and qtl2 are not available: nothing diverges")
+    assert off and pairs and all(off & set(pair) for pair in pairs)
