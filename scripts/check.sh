@@ -8,7 +8,8 @@ engine=$1 out=$2
 shift 2
 lmmbridge validate --engine "$engine" --out "$out" "$@"
 status=$?
-[ -e "$out/results.json" ] || exit "$status"
+[ "$status" -le 1 ] || exit "$status"          # bad input: what lies in the folder is of another run
+[ -e "$out/results.json" ] || exit 1
 rm -rf "$out/ci"      # of an earlier run of the same command
 lmmbridge report "$out/results.json" --format markdown --format junit --out "$out/ci" || exit 2
 cat "$out/ci/report.md" >>"${GITHUB_STEP_SUMMARY:-/dev/stdout}"

@@ -7,6 +7,8 @@ Cases are held against each other by name, and only where their input is the sam
 - an engine that answered and does not, a case that was compared and is not there;
 - a new comparison that fails between engines that were there before;
 - digits that are lost, where they begin to matter (`LOST_DIGITS`, `FEW_DIGITS`);
+- a tolerance that was loosened: what agrees by it need not have agreed before;
+- a case of another input that fails, and did not;
 - a law that an engine of the user's has begun to break, or that is no longer applied;
 - two runs without a case in common: nothing could be compared.
 
@@ -92,6 +94,8 @@ class Change:
     versions : tuple of VersionChange
     tolerances : tuple of str
         Quantities of which agreement is defined otherwise: their verdicts are not by one measure.
+    loosened : tuple of str
+        Those of them by whose numbers more agrees, or less is compared, than before.
     engines_gained, engines_lost : tuple of str
         Engines that answered in some case of one run, and in none of the other.
     cases_gained, cases_lost : tuple of str
@@ -99,6 +103,8 @@ class Change:
         Those of `cases_lost` in which something was compared.
     inputs_changed : tuple of str
         Cases that are in both and not compared, as their input is not the same.
+    failing_with_other_input : tuple of str
+        Those of them that fail, and did not.
     verdicts : tuple of VerdictChange
         The worse first. Records of engines that were gained or lost are not among them.
     digits : tuple of DigitsChange
@@ -113,12 +119,14 @@ class Change:
     compared: int
     versions: tuple[VersionChange, ...]
     tolerances: tuple[str, ...]
+    loosened: tuple[str, ...]
     engines_gained: tuple[str, ...]
     engines_lost: tuple[str, ...]
     cases_gained: tuple[str, ...]
     cases_lost: tuple[str, ...]
     lost_evidence: tuple[str, ...]
     inputs_changed: tuple[str, ...]
+    failing_with_other_input: tuple[str, ...]
     verdicts: tuple[VerdictChange, ...]
     digits: tuple[DigitsChange, ...]
     laws: tuple[LawChange, ...]
@@ -136,6 +144,9 @@ class Change:
                  (lost, f"{_comparisons(lost)} made before {'is' if lost == 1 else 'are'} not made any more"),
                  (len(self.lost_evidence), f"cases compared before are not there: {_names(self.lost_evidence)}"),
                  (digits, f"{_comparisons(digits)} lost more than {LOST_DIGITS:g} digit, and fewer than {FEW_DIGITS:g} are left"),
+                 (len(self.loosened), f"looser tolerances: {_names(self.loosened)}"),
+                 (len(self.failing_with_other_input), "cases whose input is not the same fail, and did not: "
+                  + _names(self.failing_with_other_input)),
                  (not self.compared, "no case of the two has the same input: nothing was compared")]
         laws = [f"{change.engine}: the law '{change.law}' was {change.before or 'not asked'} and is {change.after or 'not asked'}"
                 for change in self.laws if change.direction == "worse"]
@@ -174,10 +185,11 @@ def compare_results(before: Mapping[str, Any], after: Mapping[str, Any]) -> Chan
                 verdicts += _verdict_change(name, was, record)
                 digits += _digits_change(name, was, record)
     return Change(
-        len(same), tuple(_versions(before, after)), _tolerances(before, after), tuple(gained_engines), tuple(lost_engines),
+        len(same), tuple(_versions(before, after)), _tolerances(before, after), _loosened(before, after), tuple(gained_engines), tuple(lost_engines),
         tuple(name for name in new if name not in old), tuple(lost_cases),
         tuple(name for name in lost_cases if any(_made(record["counts"]) for record in old[name]["comparisons"])),
         tuple(name for name in both if name not in set(same)),
+        tuple(name for name in both if name not in set(same) and _failing(new[name]) and not _failing(old[name])),
         tuple(sorted(verdicts, key=lambda change: change.direction != "worse")),
         tuple(sorted(digits, key=lambda change: (change.direction != "worse", change.after - change.before))),
         tuple(_laws(before["laws"], after["laws"])), dict(gained), dict(before["verdicts"]), dict(after["verdicts"]))
@@ -250,6 +262,21 @@ def _tolerances(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[st
     old, new = ({quantity: {key: value for key, value in entry.items() if key != "reason"}
                  for quantity, entry in results["tolerances"].items()} for results in (before, after))
     return tuple(quantity for quantity in old if quantity in new and old[quantity] != new[quantity])
+
+
+def _loosened(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
+    """Quantities by whose numbers more agrees, or less is compared, than before."""
+    found = []
+    for quantity in _tolerances(before, after):
+        old, new = before["tolerances"][quantity], after["tolerances"][quantity]
+        sign = -1.0 if quantity == "condition_limit" else 1.0
+        if any(sign * new[key] > sign * old[key] for key in old if key in new and isinstance(old[key], float | int)):
+            found.append(quantity)
+    return tuple(found)
+
+
+def _failing(case: Mapping[str, Any]) -> bool:
+    return any(case["verdicts"].get(verdict) for verdict in FAILING)
 
 
 def _versions(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[VersionChange]:

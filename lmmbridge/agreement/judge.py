@@ -119,7 +119,7 @@ class Judge:
         for quantity, difference in found.items():
             self._judge(f"{quantity} at fixed hsq", 1, a, b, rows, difference, self.points.tolerance(quantity, rows),
                         self.points.comparable(quantity), self.answers[a].asked & self.answers[b].asked,
-                        partial(self._held_values, quantity, a, b),
+                        partial(self._held_values, quantity, False, a, b),
                         lambda at, j: {name: _value(self.answers[name].at_points, quantity, at, j) for name in (a, b)})
 
     def reported(self, a: str, b: str) -> None:
@@ -142,7 +142,7 @@ class Judge:
 
                 self._judge(f"reported {quantity}", 2, a, b, rows, np.array([difference for *_, difference in made]),
                             self.points.tolerance(quantity, rows), comparable, np.array([asked for _, _, asked, _ in made]),
-                            partial(self._held_values, quantity, a, b), values)
+                            partial(self._held_values, quantity, True, a, b), values)
 
     def optima(self, a: str, b: str) -> None:
         """Tier 2: the likelihood that one engine's ĥ loses against the other's."""
@@ -152,7 +152,7 @@ class Judge:
         told = self.points.comparable("loglik")
         comparable = told[row_a] & told[row_b]
         limit = tolerances()["optimum"]["limit"]
-        comparable &= self.points.likelihood_noise * (1.0 + np.abs(self.answers[a].at_points.loglik[row_a])) <= limit
+        comparable &= self.points.likelihood_noise * (1.0 + np.abs(np.nan_to_num(self._heights[a]))) <= limit
         self._judge("optimum", 2, a, b, np.array([row_a]), np.where(both, loss, np.inf)[None],
                     np.full((1, self.m), limit), comparable[None], np.ones((1, self.m), dtype=bool),
                     partial(self._held_optima, a, b),
@@ -256,6 +256,7 @@ class Judge:
         verdicts: list[str] = []
         reasons: dict[str, Counter] = {}
         right: dict[int, Held] = {}
+        concerned: list[set[str]] = [set() for _ in range(self.m)]
         for j in range(self.m):
             highest = excess[place[j], j]
             if tier == 2 and self.unbounded[j]:
@@ -268,16 +269,18 @@ class Judge:
                 verdict, why = "agree", []
             else:
                 verdict = "agree"
-                # What is known at the worst point may hide what is not at another.
+                # What is known at the worst point, or whose fault it is there, may hide what is not at another.
                 beyond = np.argsort(-excess[:, j], kind="stable")[:np.sum(excess[:, j] > 1.0)]
                 for at in beyond:
                     held = held_against_truth(j, rows[at])
+                    concerned[j] |= {one.engine for one in held.off} or {a, b}
+                    if verdict == "unexplained":
+                        continue
                     found, reason = register.verdict_on(held.off, WORDS[self.truth.by], self._explain)
                     if ORDER[found] > ORDER[verdict]:
                         verdict, why, right[j], place[j] = found, reason, held, at
                     if found == "unexplained":
                         why += _hints(held)
-                        break
             verdicts.append(verdict)
             reasons.setdefault(verdict, Counter()).update(why)
         every = np.arange(self.m)
@@ -291,6 +294,8 @@ class Judge:
                   "phenotype": self.data.phenotypes[at], "hsq": float(self.points.hsq[row[at], at]),
                   "values": values(place[at], at),
                   "reasons": {verdict: dict(found) for verdict, found in reasons.items() if found}}
+        if not asked.all():
+            record["asked"] = [int(np.sum(asked)), int(asked.size)]
         if at in right:
             record["right"] = {"by": self.truth.by, "values": dict.fromkeys((a, b), right[at].right),
                                "digits": right[at].digits}
@@ -298,8 +303,8 @@ class Judge:
             record["hsq_difference"] = float(hsq_difference[at])
         self.comparisons.append(record)
         for name in (a, b):
-            self.worst[name] = np.maximum(self.worst[name], [ORDER[verdict] if _concerns(name, right.get(j)) else 0
-                                                             for j, verdict in enumerate(verdicts)])
+            self.worst[name] = np.maximum(self.worst[name], [ORDER[verdict] if name in (whom or {name}) else 0
+                                                             for verdict, whom in zip(verdicts, concerned)])
 
     def _held_optima(self, a: str, b: str, j: int, row: int) -> Held:
         """Of two engines, those whose ĥ loses likelihood against the best: the arbiter's, or the best engine's."""
@@ -317,13 +322,16 @@ class Judge:
                for name in (a, b) if name not in height or height[top] - height[name] > limit]
         return Held(off, hsq[top], {name: digits(relative_error(hsq.get(name, np.nan), hsq[top])) for name in (a, b)})
 
-    def _held_values(self, quantity: str, a: str, b: str, j: int, row: int) -> Held:
-        """Of two engines, those whose value at a point, computed or reported, is off the right one beyond tolerance."""
+    def _held_values(self, quantity: str, reported: bool, a: str, b: str, j: int, row: int) -> Held:
+        """Of two engines, those whose value at a point, computed or reported, is off the right one beyond tolerance.
+
+        `reported`: whether what one of them reports at its own ĥ is judged, which may be ML under REML.
+        """
         hsq = float(self.points.hsq[row, j])
         allowed = float(self.points.tolerance(quantity, np.array([row]))[0, j])
         values, observed = [], {}
         for name in (a, b):
-            given = [(self.answers[name].at_points, row, self.reml)]
+            given = [(self.answers[name].at_points, row, self.reml)] if self.answers[name].asked[row, j] else []
             if self.points.owner[name] == row and self.points.usable[name][j]:
                 criterion = self.ledger[name].optimum_is_reml(self.reml) if quantity == "loglik" else self.reml
                 given.append((self._reported(name), 0, criterion))
@@ -337,7 +345,9 @@ class Judge:
                or [value for value in values if value.difference > allowed / 2.0])
         best = {name: min(digits(value.difference) for value in values if value.engine == name)
                 for name in dict.fromkeys(value.engine for value in values)}
-        return Held(off, _value(self.truth.at(hsq, j, self.reml), quantity, 0, 0), best, observed)
+        owner = next((name for name, own in self.points.owner.items() if own == row), None)
+        criterion = self.ledger[owner].optimum_is_reml(self.reml) if reported and quantity == "loglik" else self.reml
+        return Held(off, _value(self.truth.at(hsq, j, criterion), quantity, 0, 0), best, observed)
 
 
 def _hints(held: Held) -> list[str]:
@@ -350,11 +360,6 @@ def _hints(held: Held) -> list[str]:
             if found:
                 hints.append(f"{value.engine}: {found} would close the gap")
     return list(dict.fromkeys(hints))
-
-
-def _concerns(engine: str, held: Held | None) -> bool:
-    """Whether a verdict on a pair is one on this engine: not where the other alone is off what is right."""
-    return held is None or not held.off or any(one.engine == engine for one in held.off)
 
 
 def _value(evaluation: Evaluation, quantity: str, row: int, column: int) -> float | list[float]:

@@ -5,6 +5,8 @@ JSON holds doubles to the last bit; what JSON has no number for stands as "nan",
 from __future__ import annotations
 
 import hashlib
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +63,11 @@ class ArrayStore:
             return np.array([float(value) for value in entry["numbers"]]).reshape(entry["shape"])
         path = self.folder / f"{entry['file']}.npz"
         try:
-            with np.load(path, allow_pickle=False) as content:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as content:
                 numbers, symmetric = content["numbers"], bool(content["symmetric"])
         except OSError:
             raise InputError(f"--recorded: {path} is not there or cannot be read; the recording is not whole") from None
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise InputError(f"--recorded: {path} is not what was recorded ({error})") from None
         array = numbers
         if symmetric:

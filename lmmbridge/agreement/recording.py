@@ -1,11 +1,13 @@
 """Recorded evidence: the answers of engines with their inputs, for where the engines cannot be had.
 
-A recording is a folder: recording.json (versions, R's session, date; every problem with its inputs and hash), a file of
-answers for each engine, and the large arrays. It is read whole, and refused unless the inputs have the hash that they had and
-the objective, computed again by this project's core at the recorded parameters, is what was recorded.
+A recording is a folder: recording.json (versions, R's session, date; every problem with its inputs and hash; the hashes of the
+other files), a file of answers for each engine, and the large arrays. It is read whole, and refused unless every file has the
+hash that it had, so have the inputs, and the objective, computed again by this project's core at the recorded parameters, is
+what was recorded. Whoever means to forge one can: hashes keep from accidents.
 """
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -54,7 +56,8 @@ class Recorder(RecordedEngine):
         return self.engine.answerable(data, hsq, reml)
 
     def at_hsq(self, data: Data, hsq: np.ndarray, reml: bool) -> Evaluation:
-        answer, asked = self.engine.at_hsq(data, hsq, reml), (data.content_hash, reml)
+        asked = data.content_hash, reml
+        answer = self._told(asked, lambda: self.engine.at_hsq(data, hsq, reml))
         if asked in self.points:
             before, answers = self.points[asked]
             both = (None if one is None else np.concatenate([one, other]) for one, other in
@@ -85,12 +88,16 @@ class Recorder(RecordedEngine):
         return found
 
     def _kept(self, answers: dict[Asked, Any], asked: Asked, ask: Callable[[], Any]) -> Any:
+        answers[asked] = self._told(asked, ask)
+        return answers[asked]
+
+    def _told(self, asked: Asked, ask: Callable[[], Any]) -> Any:
+        """The answer; where there is none, the engine's words are kept."""
         try:
-            answers[asked] = ask()
+            return ask()
         except Exception as failure:
             self.failures[asked] = str(failure) if isinstance(failure, EngineFailure) else f"{type(failure).__name__}: {failure}"
             raise
-        return answers[asked]
 
 
 def record(names: list[str], cases: list[tuple[Problem, bool]], out: Path) -> None:
@@ -112,6 +119,13 @@ def record(names: list[str], cases: list[tuple[Problem, bool]], out: Path) -> No
         else:
             compare(problem, reml, recorders, LEDGER, arbitrate=False)
     packages = [ENGINES[name].package for name in names if hasattr(ENGINES[name], "package")]
+    for problem, reml in cases:
+        for name in names:
+            off, where = _off(recorders[name], problem, reml)
+            if not off <= tolerances()["recorded"]["limit"]:
+                raise InputError(f"{name} is not recorded: its answer to {_case(problem, reml)} does not fit its own parameters; the "
+                                 f"objective there is off by {off:.3g} ({where}). lmmbridge validate says more; leave this engine or "
+                                 "this problem out")
     with new_folder(out) as folder:
         store = ArrayStore(folder / "arrays")
         problems = {problem.name: problem for problem, _ in cases}
@@ -123,10 +137,11 @@ def record(names: list[str], cases: list[tuple[Problem, bool]], out: Path) -> No
             "problems": [{"name": name, "source": problem.source, "seed": problem.seed,
                           "content_hash": problem.data.content_hash, "data": data_to_plain(problem.data, store)}
                          for name, problem in problems.items()]}
-        write_atomically(folder / "recording.json", json.dumps(manifest, allow_nan=False))
         for name in names:
             text = json.dumps(_answers_to_plain(recorders[name], store), allow_nan=False)
             write_atomically(folder / f"{name}.json", text)
+            manifest["engines"][name]["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+        write_atomically(folder / "recording.json", json.dumps(manifest | {"digest": _digest(manifest)}, allow_nan=False))
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,6 +175,8 @@ def read_recording(folder: Path, names: Iterable[str] | None = None) -> Recordin
     manifest = _json(folder / "recording.json")
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise InputError(f"--recorded: {folder / 'recording.json'} is not a recording that this lmmbridge reads ({FORMAT})")
+    if manifest.pop("digest", None) != _digest(manifest):
+        raise InputError(f"--recorded: {folder / 'recording.json'} is not what was recorded (its hash differs); get the recording again")
     store = ArrayStore(folder / "arrays")
     try:
         problems = [_problem(entry, store, folder) for entry in manifest["problems"]]
@@ -168,25 +185,40 @@ def read_recording(folder: Path, names: Iterable[str] | None = None) -> Recordin
         engines = {}
         for name, entry in manifest["engines"].items():
             if names is None or name in names:
-                engine = RecordedEngine(ENGINES[name], entry["version"], entry["build"], when)
-                _answers_from_plain(engine, _json(folder / f"{name}.json"), store)
+                engine = RecordedEngine(ENGINES[name], entry["version"], entry["build"], when, entry["sha256"])
+                _answers_from_plain(engine, _json(folder / f"{name}.json", entry["sha256"]), store)
                 engines[name] = engine
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+        for problem in problems:
+            for engine in engines.values():
+                for reml in (True, False):
+                    _refuse_what_does_not_fit(folder, engine, problem, reml)
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise InputError(f"--recorded: {folder} is not what lmmbridge records ({type(error).__name__} at {error})") from None
-    for problem in problems:
-        for engine in engines.values():
-            for reml in (True, False):
-                _refuse_what_does_not_fit(folder, engine, problem, reml)
     return Recording(engines, problems)
 
 
-def _json(path: Path) -> Any:
+def _json(path: Path, sha256: str | None = None) -> Any:
+    """The content of a file, which is refused where it has not the hash that it had."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+        found = json.loads(content)
     except OSError as error:
         raise InputError(f"--recorded: {path} cannot be read ({error.strerror}); name a folder that lmmbridge record wrote") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"--recorded: {path} is not JSON ({error})") from None
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+        raise InputError(f"--recorded: {path} is not what was recorded (its hash differs); get the recording again")
+    return found
+
+
+def _digest(manifest: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+def _case(problem: Problem, reml: bool) -> str:
+    return f"{problem.name} by {'REML' if reml else 'ML'}"
 
 
 def _problem(entry: dict[str, Any], store: ArrayStore, folder: Path) -> Problem:
@@ -201,17 +233,20 @@ def _problem(entry: dict[str, Any], store: ArrayStore, folder: Path) -> Problem:
 
 def _refuse_what_does_not_fit(folder: Path, engine: RecordedEngine, problem: Problem, reml: bool) -> None:
     """Compute the objective at the recorded parameters, and refuse another one."""
+    off, where = _off(engine, problem, reml)
+    if not off <= tolerances()["recorded"]["limit"]:
+        raise InputError(f"--recorded: {folder / (engine.name + '.json')}: the answer to {_case(problem, reml)} does not fit: at the "
+                         f"recorded parameters the objective is off by {off:.3g} ({where}); get the recording again")
+
+
+def _off(engine: RecordedEngine, problem: Problem, reml: bool) -> tuple[float, str]:
+    """How far the recorded objective is off at the recorded parameters, and where; 0 without an answer."""
     asked = problem.data.content_hash, reml
     if asked in engine.optima:
-        off, where = _optimum_off(engine, problem.data, reml)
-    elif asked in engine.own_scans:
-        off, where = _scan_off(engine.own_scans[asked], problem.data)
-    else:
-        return
-    if not off <= tolerances()["recorded"]["limit"]:
-        raise InputError(f"--recorded: {folder / (engine.name + '.json')}: the answer to {problem.name} by "
-                         f"{'REML' if reml else 'ML'} does not fit: at the recorded parameters the objective is off by "
-                         f"{off:.3g} ({where}); get the recording again")
+        return _optimum_off(engine, problem.data, reml)
+    if asked in engine.own_scans:
+        return _scan_off(engine.own_scans[asked], problem.data)
+    return 0.0, ""
 
 
 def _optimum_off(engine: RecordedEngine, data: Data, reml: bool) -> tuple[float, str]:

@@ -29,8 +29,9 @@ from lmmbridge.agreement.reprex import of_divergence, safe_name, scripts, write_
 from lmmbridge.agreement.results import SCHEMA_VERSION
 from lmmbridge.agreement.scan_comparison import compare_scans
 from lmmbridge.agreement.tolerances import tolerances
-from lmmbridge.agreement.verdicts import FAILING, ORDER
+from lmmbridge.agreement.verdicts import FAILING, MADE, ORDER
 from lmmbridge.engines import ENGINES, Availability, Engine
+from lmmbridge.engines.recorded import RecordedEngine
 from lmmbridge.errors import InputError
 from lmmbridge.files import write_atomically
 from lmmbridge.qtl2.scan_data import ScanData
@@ -77,6 +78,8 @@ class Run:
         Whether all answers to small problems are held against the arbiter, and not only those that differ.
     engines : dict of Engine, optional
         Engines in place of those of `ENGINES`, or beside them, by name.
+    laws : int, optional
+        On how many problems engines are held to each law, where that was asked for.
 
     Raises
     ------
@@ -87,10 +90,10 @@ class Run:
     def __init__(self, out: Path, available: dict[str, Availability], problems: list[Problem],
                  unavailable: dict[str, ProblemsUnavailable], command: str,
                  ledger: dict[str, Convention] | None = None, arbitrate: bool = True,
-                 engines: dict[str, Engine] | None = None) -> None:
+                 engines: dict[str, Engine] | None = None, laws: int | None = None) -> None:
         self.out, self.available, self.problems, self.unavailable = out, available, problems, unavailable
         self.ledger = LEDGER if ledger is None else ledger
-        self.arbitrate = arbitrate
+        self.arbitrate, self.laws = arbitrate, laws
         self.command = command
         self.others = engines or {}
         self.live = [name for name, found in available.items() if found.version is not None]
@@ -102,7 +105,8 @@ class Run:
         """Hash of everything that the results depend on."""
         asked = {"code": _code_hash(), "schema": SCHEMA_VERSION,
                  "engines": {name: (found.version, found.build, found.recorded) for name, found in self.available.items()},
-                 "conventions": {name: self.ledger[name].words for name in self.live},
+                 "recordings": {name: engine.digest for name, engine in self.others.items() if isinstance(engine, RecordedEngine)},
+                 "laws": self.laws, "conventions": {name: self.ledger[name].words for name in self.live},
                  "problems": [(problem.name, problem.data.content_hash) for problem in self.problems],
                  "unavailable": sorted(self.unavailable)}
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
@@ -251,6 +255,12 @@ class Run:
             failures.append("no problem could be run")
         failures += [f"{verdicts[verdict]} comparisons ended in '{verdict}'" for verdict in FAILING
                      if verdicts[verdict]]
+        made = {engine for case in cases for record in case["comparisons"] if record["counts"].keys() & MADE
+                for engine in (record["a"], record["b"])}
+        if cases and not made:
+            failures.append("nothing could be compared; the reasons stand with 'not comparable'")
+        failures += [f"{name}: none of its answers could be compared" for name, engine in self.others.items()
+                     if made and name not in made and not isinstance(engine, RecordedEngine)]
         failures += [f"{row['engine']} breaks the law '{row['law']}': {row['statement']}" for row in laws
                      if row["state"] == "broken"]
         same: dict[str, list[int]] = {}

@@ -138,7 +138,7 @@ class _ScanJudge:
             rounds = [_Round({name: self.own[name] for name in (a, b)}, np.ones(len(self.phenotypes), dtype=bool),
                              self._explain_given(a, b, a))]
         else:
-            rounds = []
+            rounds: list[_Round] = []
             for owner in (a, b):
                 try:
                     rounds.append(_Round({name: self._at(name, owner) for name in (a, b)}, self._comparable(owner),
@@ -152,6 +152,8 @@ class _ScanJudge:
                 self._failed(a, b, "LOD at given hsq", 3, "not both can be asked at this hsq", "not comparable")
                 return
         self._judge("LOD at given hsq", a, b, rounds)
+        if self.data.kinship is not None and len(rounds) < 2:
+            self.comparisons[-1]["asked"] = [len(rounds), 2]
 
     def at_own_hsq(self, a: str, b: str) -> None:
         """Tier 3: LOD curves, each engine at its own hsq."""

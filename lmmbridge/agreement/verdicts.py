@@ -11,6 +11,8 @@ MEANING = {
     "unexplained": "the engines differ and nothing on record says why",
 }
 ORDER = {verdict: rank for rank, verdict in enumerate(MEANING)}
+#: Verdicts on comparisons that were made: both engines gave a number, or one should have.
+MADE = frozenset({"agree", "explained", "known divergence", "engine failed", "unexplained"})
 #: Verdicts that end a run with status 1.
 FAILING = ("engine failed", "unexplained")
 

@@ -19,11 +19,11 @@ def compare(before, after, as_json) -> None:
 
     The status is 1 when agreement got worse, 0 when it did not, 2 for bad input. Worse: verdicts that are worse (from best to
     worst: agree, explained, known divergence, not comparable, not available, engine failed, unexplained), comparisons, engines
-    or cases that are lost, more than 1 digit lost so that fewer than 12 are left, a law that is newly broken, or no case in
-    common. Cases whose input is not the same are named and not compared.
+    or cases that are lost, more than 1 digit lost so that fewer than 12 are left, a law that is newly broken, a looser
+    tolerance, or no case in common. Cases whose input is not the same are named and not compared.
 
-    The JSON has compared (number of cases), versions (what, before, after), tolerances, engines_gained, engines_lost,
-    cases_gained, cases_lost, lost_evidence (the lost cases in which something was compared), inputs_changed, verdicts (case, a, b,
+    The JSON has compared (number of cases), versions (what, before, after), tolerances, loosened, engines_gained, engines_lost,
+    cases_gained, cases_lost, lost_evidence (the lost cases in which something was compared), inputs_changed, failing_with_other_input, verdicts (case, a, b,
     quantity, before, after: verdict → number or null; direction: better or worse; reason), digits (case, a, b, quantity, before,
     after, direction: better, worse or same), laws (engine, law, before, after, direction), gained (verdict → number, with
     engines gained), totals_before, totals_after (verdict → number), worse (a list of sentences) and status.

@@ -20,7 +20,7 @@ from lmmbridge.files import check_new_folder
 def record(out, engines, problems) -> None:
     """Record the answers of engines, with inputs, hashes, versions and R's session.
 
-    `lmmbridge validate --recorded DIR` uses them where an engine is not here, and says so. It refuses a recording whose inputs
+    `lmmbridge validate --recorded DIR` uses them where an engine is not here, and says so. It refuses a recording whose files
     have another hash, or whose objective, computed again at the recorded parameters, is another.
     """
     from lmmbridge.agreement import recording

@@ -33,8 +33,14 @@ def report(results_file, formats, out) -> None:
     results = _read(results_file)
     files: dict[str, str | bytes] = {}
     for format in dict.fromkeys(formats):
-        with Console(stderr=True).status(f"writing {format}"):
-            files |= _files(results, format)
+        try:
+            with Console(stderr=True).status(f"writing {format}"):
+                files |= _files(results, format)
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{results_file} has the fields of a results.json, but they do not fit each other "
+                             f"({type(error).__name__}: {error}); make the run anew") from None
     _write(files, out)
 
 

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 #: Engines whose conventions a function of the user's may follow; those of python: every constant, σ² = Q/(n−p) under REML and
 #: Q/n under ML, K as given.
 CONVENTIONS = ("python", "lmmlite-cpp", "qtl2")
-#: Problems to which each law is applied.
-LAW_EXAMPLES = 60
 
 
 @click.command(epilog="Example: lmmbridge validate --out report --engines python,qtl2 --problems 'iron/loco*/*'")
@@ -51,7 +49,7 @@ LAW_EXAMPLES = 60
 @click.option("--convention", type=click.Choice(list(CONVENTIONS)), default=CONVENTIONS[0], show_default=True,
               help="Whose conventions the numbers of --engine and --engine-r follow.")
 @click.option("--laws", type=click.IntRange(min=1), metavar="N", help="Hold every engine that is here to the laws, each on N random "
-              f"problems. Default: --engine and --engine-r alone, on {LAW_EXAMPLES}.")
+              "problems. Default: --engine and --engine-r alone, on some.")
 @click.option("--baseline", type=FILE, help="The results.json of an earlier run: what changed is printed, and the status is 1 "
               "also when agreement got worse; see lmmbridge compare.")
 def validate(out, engines, problems, pheno, kinship, covar, weights, cross, recorded, functions, r_function, convention,
@@ -94,7 +92,7 @@ def validate(out, engines, problems, pheno, kinship, covar, weights, cross, reco
         choice = choose_engines(names_in(engines) if engines is not None else None, cross is not None, recorded, functions,
                                 r_function, convention)
     judged = choice.own if laws is None else choice.live
-    hold = _law_book() if judged else None
+    hold = _law_book(laws) if judged else None
     unavailable, chosen = {}, []
     if recorded is not None:
         chosen = matching(choice.recorded_problems, names_in(problems) if problems is not None else ["*"])
@@ -111,7 +109,7 @@ def validate(out, engines, problems, pheno, kinship, covar, weights, cross, reco
                 else:
                     chosen += found
     run = Run(out, choice.available, chosen, unavailable, "lmmbridge " + shlex.join(sys.argv[1:]), choice.ledger,
-              engines=choice.others)
+              engines=choice.others, laws=laws)
     for problem in chosen:
         for note in problem.data.notes:
             console.print(f"{problem.name}: {note}", highlight=False, markup=False, soft_wrap=True)
@@ -120,7 +118,7 @@ def validate(out, engines, problems, pheno, kinship, covar, weights, cross, reco
         found = lint(read_kinship_file(kinship), read_csv(pheno), None if covar is None else read_csv(covar))
         say(lines(finding for finding in found if finding.what not in ("ids", "eigenvalues")), "")
     terminal.print_engines(console, choice.available, choice.descriptions)
-    held = [row for engine in judged for row in hold(engine, choice.ledger[engine.name], laws or LAW_EXAMPLES)]
+    held = [row for engine in judged for row in hold(engine, choice.ledger[engine.name])]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("cases", total=len(run.cases), completed=run.finished())
@@ -135,17 +133,17 @@ def validate(out, engines, problems, pheno, kinship, covar, weights, cross, reco
     sys.exit(1 if change.worse else results["status"])
 
 
-def _law_book() -> Callable[[Engine, Convention, int], list[dict[str, Any]]]:
-    """A function that holds an engine to each law of the mixed model, on so many problems, and gives what came of it."""
+def _law_book(examples: int | None) -> Callable[[Engine, Convention], list[dict[str, Any]]]:
+    """A function that holds an engine to each law of the mixed model, and gives what came of it."""
     try:
-        from lmmbridge.testing.conformance import hold_to_laws
+        from lmmbridge.testing.conformance import EXAMPLES, hold_to_laws
     except ImportError as error:
         raise InputError(f"the laws need hypothesis, which is not here ({error}); install lmmbridge[testing]") from None
     from lmmbridge.testing.laws import Translated
     from lmmbridge.testing.lmm_laws import LMM_LAWS
 
-    return lambda engine, convention, examples: hold_to_laws(
-        Translated(engine, convention, adds_intercept=engine.name == "qtl2"), LMM_LAWS, examples)
+    return lambda engine, convention: hold_to_laws(
+        Translated(engine, convention, adds_intercept=engine.name == "qtl2"), LMM_LAWS, examples or EXAMPLES)
 
 
 def _in_processes(work: Callable[[ProcessPoolExecutor], dict]) -> dict:

@@ -69,14 +69,8 @@ class FunctionEngine(Engine):
             return Evaluation(np.full(hsq.shape, np.nan))
         found = [[self._ask(data, j, reml, float(h)) for j, h in enumerate(row)] for row in hsq]
 
-        def table(name: str) -> np.ndarray | None:
-            values = [[answer.get(name) for answer in row] for row in found]
-            if any(value is None for row in values for value in row):
-                return None
-            return np.array(values, dtype=float)
-
-        beta = table("beta")
-        return Evaluation(_needed(table("loglik"), self.name, "loglik"), table("sigmasq"),
+        beta = _table(found, "beta", data.X.shape[1])
+        return Evaluation(_needed(_table(found, "loglik"), self.name, "loglik"), _table(found, "sigmasq"),
                           None if beta is None else np.moveaxis(beta, 1, 2))
 
     def optimum(self, data: Data, reml: bool) -> Optimum:
@@ -86,15 +80,17 @@ class FunctionEngine(Engine):
             values = [answer.get(name) for answer in found]
             return np.array([_needed(value, self.name, name) for value in values], dtype=float)
 
-        beta = [answer.get("beta") for answer in found]
-        return Optimum(vector("hsq"), vector("loglik"), vector("sigmasq"),
-                       None if any(one is None for one in beta) else np.array(beta, dtype=float).T)
+        beta = _table([found], "beta", data.X.shape[1])
+        return Optimum(vector("hsq"), vector("loglik"), vector("sigmasq"), None if beta is None else beta[0].T)
 
     def _ask(self, data: Data, column: int, reml: bool, hsq: float | None = None) -> dict[str, Any]:
         more = {} if hsq is None else {"hsq": hsq}
         if data.weights is not None:
             more["weights"] = data.weights.copy()
-        answer = self._function(data.Y[:, column].copy(), data.X.copy(), data.K.copy(), reml, **more)
+        try:
+            answer = self._function(data.Y[:, column].copy(), data.X.copy(), data.K.copy(), reml, **more)
+        except SystemExit as error:         # which would end the run, with whatever status the function likes
+            raise EngineFailure(f"{self.name} called sys.exit({error.code!r})") from None
         return _parts(answer, data.X.shape[1], self.name)
 
     def __reduce__(self):
@@ -175,13 +171,21 @@ def _version(package: str) -> str:
 
 
 def _code_hash(package: str) -> str:
-    """Hash of a module's file, or of all files of a package: a run does not go on with answers of edited code."""
+    """Hash of the code behind a module: a run does not go on with answers of edited code.
+
+    Of a package all Python files; and every loaded module that lies in its folder, compiled ones, too. Other packages are told by
+    their versions alone, which are not looked at here.
+    """
     module, digest = sys.modules[package], hashlib.sha256()
     folders = [Path(folder) for folder in getattr(module, "__path__", [])]
-    files = sorted(path for folder in folders for path in folder.rglob("*.py"))
-    if not files and getattr(module, "__file__", None):
-        files = [Path(module.__file__)]
-    for path in files:
+    if not folders and getattr(module, "__file__", None):
+        folders = [Path(module.__file__).parent]
+    files = {path for folder in folders if hasattr(module, "__path__") for path in folder.rglob("*.py")}
+    for one in list(sys.modules.values()):
+        file = Path(getattr(one, "__file__", None) or "")
+        if file.is_file() and any(folder in file.parents for folder in folders):
+            files.add(file)
+    for path in sorted(files):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -201,6 +205,14 @@ def _parts(answer: Any, p: int, name: str) -> dict[str, Any]:
             raise EngineFailure(f"{name} gave {len(numbers)} numbers as '{part}' where {p if part == 'beta' else 1} belong")
         found[part] = numbers if part == "beta" else float(numbers[0])
     return found
+
+
+def _table(answers: list[list[dict[str, Any]]], part: str, length: int | None = None) -> np.ndarray | None:
+    """One part of all answers; None where none has it, NaN where only some have: leaving it out is no way to be right."""
+    missing = np.nan if length is None else np.full(length, np.nan)
+    if not any(part in answer for row in answers for answer in row):
+        return None
+    return np.array([[answer.get(part, missing) for answer in row] for row in answers], dtype=float)
 
 
 def _needed(value: Any, name: str, part: str) -> Any:

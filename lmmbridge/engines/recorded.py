@@ -32,9 +32,12 @@ class RecordedEngine(Engine):
     build : str or None
     recorded : str
         When and on what.
+    digest : str
+        Hash of the answers.
     """
 
-    def __init__(self, engine: Engine, version: str, build: str | None, recorded: str) -> None:
+    def __init__(self, engine: Engine, version: str, build: str | None, recorded: str, digest: str = "") -> None:
+        self.digest = digest
         self.name, self.description, self.search = engine.name, engine.description, engine.search
         self.computes, self.takes_weights, self.scans = engine.computes, engine.takes_weights, engine.scans
         self.linear_algebra = engine.linear_algebra
@@ -66,6 +69,8 @@ class RecordedEngine(Engine):
 
     def at_hsq(self, data: Data, hsq: np.ndarray, reml: bool) -> Evaluation:
         """Recorded answers; NaN where there is none."""
+        if (data.content_hash, reml) not in self.points:
+            raise NotRecorded(f"{self.name} was not asked this problem at fixed hsq when it was recorded")
         rows = self._rows(data, hsq, reml)
         _, answers = self.points[data.content_hash, reml]
         columns = np.arange(hsq.shape[1])[None]

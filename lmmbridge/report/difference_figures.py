@@ -184,7 +184,8 @@ def _against_mean(ax, rows: list[dict[str, Any]], quantity: str, relative: bool)
 
 def _points(ax, rows: list[dict[str, Any]], x, y) -> None:
     """A mark for each, by verdict; many as a picture."""
-    x, y, verdicts = np.asarray(x, dtype=float), np.asarray(y, dtype=float), np.array([row["verdict"] for row in rows])
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    verdicts = np.array([row["verdict"] for row in rows], dtype=object)
     for verdict in VERDICT_STYLE:
         these = verdicts == verdict
         if these.any():

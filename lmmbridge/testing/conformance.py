@@ -65,6 +65,8 @@ from lmmbridge.testing.laws import Breach, CannotTell, Law, NotApplicable, Trans
 
 #: Cases before the part that could not tell says anything, and standard deviations by which a sample of them may miss it.
 ENOUGH, CHANCE = 20, 3.0
+#: Problems to which a law is applied where nobody says how many.
+EXAMPLES = 60
 
 
 def outcome(law: Law, implementation: Any, case: Any) -> tuple[str, Breach | str]:

@@ -107,7 +107,9 @@ def test_cases_of_other_input_are_named_and_not_compared():
     assert change.inputs_changed[0] not in {row.case for row in change.verdicts}
     for case in wrong["cases"]:
         case["content_hash"] = "another"
-    assert compare_results(right, wrong).worse == ["no case of the two has the same input: nothing was compared"]
+    *failing, nothing = compare_results(right, wrong).worse
+    assert nothing == "no case of the two has the same input: nothing was compared"
+    assert [sentence.partition(":")[0] for sentence in failing] == ["cases whose input is not the same fail, and did not"]
 
 
 @pytest.mark.parametrize("before, after, expected", [
@@ -211,3 +213,13 @@ def test_hostile_names_are_printed_and_nothing_else():
     text = printed(change)
     assert "\x1b" not in text and "\u202e" not in text and "[bold]" in text
     assert text.count("x") < 100_000 and change.laws[0].law == nasty
+
+
+def test_looser_tolerances_are_worse_and_tighter_ones_are_not():
+    before, after = results_of("right"), results_of("right")
+    after["tolerances"]["loglik"]["limit"] *= 10.0
+    assert compare_results(before, after).worse == ["looser tolerances: loglik"]
+    assert compare_results(after, before).loosened == () and compare_results(after, before).tolerances == ("loglik",)
+    after = results_of("right")
+    after["tolerances"]["condition_limit"]["value"] /= 10.0        # less is compared
+    assert compare_results(before, after).loosened == ("condition_limit",)

@@ -1,11 +1,13 @@
 """Recorded answers: the very ones that were given, refused where they do not fit, and no more than they say."""
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +19,10 @@ from lmmbridge.agreement.ledger import LEDGER
 from lmmbridge.agreement.points import GRID
 from lmmbridge.agreement.problem_store import SMALL, ArrayStore, data_from_plain, data_to_plain
 from lmmbridge.agreement.problems import Problem
-from lmmbridge.agreement.recording import read_recording, record
+from lmmbridge.agreement.recording import _digest, read_recording, record
 from lmmbridge.agreement.run import Run, availability, criteria
 from lmmbridge.agreement.scan_problems import scan_problems
-from lmmbridge.engines import ENGINES, Availability
+from lmmbridge.engines import ENGINES, Availability, EngineFailure
 from lmmbridge.engines.dense import DenseEngine
 from lmmbridge.engines.recorded import NotRecorded
 from lmmbridge.inputs import Data
@@ -63,10 +65,17 @@ def copy(folder, tmp_path) -> Path:
     return Path(shutil.copytree(folder, tmp_path / "copy"))
 
 
-def change(file: Path, edit) -> None:
+def change(file: Path, edit, seal: bool = True) -> None:
+    """Edit a file, and, as one who forges would, the hashes that tell of it."""
     content = json.loads(file.read_text())
     edit(content)
     file.write_text(json.dumps(content))
+    if seal:
+        manifest = json.loads((file.parent / "recording.json").read_text())
+        manifest.pop("digest")
+        for name, engine in manifest["engines"].items():
+            engine["sha256"] = hashlib.sha256((file.parent / f"{name}.json").read_bytes()).hexdigest()
+        (file.parent / "recording.json").write_text(json.dumps(manifest | {"digest": _digest(manifest)}))
 
 
 def test_inputs_come_back_to_the_bit(problems, tmp_path):
@@ -184,6 +193,43 @@ def test_changed_inputs_are_refused(copy):
         read_recording(copy)
 
 
+@pytest.mark.parametrize("name", ["recording.json", "qtl2.json"])
+def test_any_change_of_a_file_is_refused(copy, name):
+    def edit(content):
+        if name == "recording.json":
+            content["engines"]["qtl2"]["version"] = "99"
+        else:
+            content[0]["points"]["loglik"]["numbers"][0] += 1e-9
+    change(copy / name, edit, seal=False)
+    with pytest.raises(InputError, match=f"{name} is not what was recorded .its hash differs."):
+        read_recording(copy)
+
+
+def test_an_answer_that_does_not_fit_its_own_parameters_is_not_recorded(tmp_path, monkeypatch):
+    class Wrong(DenseEngine):
+        def optimum(self, data, reml):
+            found = super().optimum(data, reml)
+            return replace(found, loglik=found.loglik + 1e-3)
+    monkeypatch.setitem(ENGINES, "r-reference", Wrong())
+    with pytest.raises(InputError, match="r-reference is not recorded|dense is not recorded"):
+        record(["r-reference"], [(simulated()[0], True)], tmp_path / "recorded")
+    assert not (tmp_path / "recorded").exists()
+
+
+def test_what_an_engine_said_when_it_failed_is_recorded(tmp_path, monkeypatch):
+    class Failing(DenseEngine):
+        name = "r-reference"
+
+        def at_hsq(self, data, hsq, reml):
+            raise EngineFailure("nothing at fixed hsq today")
+    monkeypatch.setitem(ENGINES, "r-reference", Failing())
+    problem = simulated()[0]
+    record(["r-reference"], [(problem, True)], tmp_path / "recorded")
+    engine = read_recording(tmp_path / "recorded").engines["r-reference"]
+    with pytest.raises(EngineFailure, match="nothing at fixed hsq today"):
+        engine.optimum(problem.data, True)
+
+
 def test_changed_arrays_are_refused(copy):
     file = sorted((copy / "arrays").iterdir())[0]
     with np.load(file) as content:
@@ -196,9 +242,11 @@ def test_changed_arrays_are_refused(copy):
     file.unlink()
     with pytest.raises(InputError, match="the recording is not whole"):
         read_recording(copy)
-    file.write_bytes(b"no archive")
-    with pytest.raises(InputError, match="is not what was recorded|cannot be read"):
-        read_recording(copy)
+    whole = sorted(path for path in (copy / "arrays").iterdir() if path != file)[0].read_bytes()
+    for content in (b"no archive", b"", whole[:100], whole[:-40], whole[:60] + b"xx" + whole[62:]):
+        file.write_bytes(content)
+        with pytest.raises(InputError, match="is not what was recorded|cannot be read"):
+            read_recording(copy)
 
 
 @pytest.mark.parametrize("name", ["hsq", "loglik"])
@@ -226,7 +274,9 @@ def test_scans_whose_objective_does_not_fit_are_refused(copy):
     (lambda folder: (folder / "recording.json").write_text("{"), "is not JSON"),
     (lambda folder: (folder / "recording.json").write_text("{}"), "is not a recording"),
     (lambda folder: (folder / "qtl2.json").unlink(), "cannot be read"),
-    (lambda folder: (folder / "qtl2.json").write_text('[{"content_hash": 1}]'), "is not what lmmbridge records"),
+    (lambda folder: (folder / "qtl2.json").write_text("[" * 100_000), "is not JSON"),
+    (lambda folder: change(folder / "qtl2.json", lambda content: content[0].pop("criterion")), "is not what lmmbridge records"),
+    (lambda folder: change(folder / "qtl2.json", lambda content: content.append(3)), "is not what lmmbridge records"),
     (lambda folder: change(folder / "recording.json", lambda content: content["problems"][0].pop("data")),
      "is not what lmmbridge records")])
 def test_what_is_no_recording_is_refused_in_a_sentence(copy, edit, words):

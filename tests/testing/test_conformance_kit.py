@@ -217,3 +217,84 @@ def test_a_run_does_not_go_on_with_answers_of_edited_code(folder):
     mend(folder)
     again = run(command, folder)
     assert again.returncode == 2 and "other inputs, engines, versions or options" in again.stderr
+
+
+def test_leaving_a_value_out_once_excuses_nothing():
+    def at_fixed_hsq(y, X, K, reml, hsq=None):
+        found = ENGINES["dense"].optimum(DATA["h0.3-n30-p3"], reml) if hsq is None else None
+        column = next(j for j in range(4) if np.array_equal(DATA["h0.3-n30-p3"].Y[:, j], y))
+        if hsq is None:
+            answer = {name: getattr(found, name)[column] for name in ("hsq", "loglik", "sigmasq")}
+            return answer if column == 0 else answer | {"beta": 7.0 * found.beta[:, column]}
+        at = ENGINES["dense"].at_hsq(DATA["h0.3-n30-p3"], np.full((1, 4), hsq), reml)
+        answer = {"hsq": hsq, "loglik": at.loglik[0, column]}
+        return answer if hsq == 0.0 else answer | {"sigmasq": 1.5 * at.sigmasq[0, column]}
+    found = {record["quantity"]: record["counts"] for record in judged(at_fixed_hsq, DATA["h0.3-n30-p3"]) if record["b"]}
+    assert found["loglik at fixed hsq"] == {"agree": 4}
+    assert found["sigmasq at fixed hsq"] == {"unexplained": 4}
+    assert found["reported beta"] == {"unexplained": 4}
+
+
+def test_a_sound_function_without_hsq_is_not_blamed_for_the_fault_of_another():
+    class Bad(type(ENGINES["dense"])):
+        def at_hsq(self, data, hsq, reml):
+            found = super().at_hsq(data, hsq, reml)
+            return type(found)(found.loglik + 0.01, found.sigmasq, found.beta)
+
+    def good(y, X, K, reml):
+        return as_python(y, X, K, reml)
+    data = DATA["h0.3-n30-p3"]
+    case = compare(Problem("made", "", data), True, {"good": FunctionEngine(good, "good"), "bad": Bad()},
+                   LEDGER | {"good": LEDGER["python"], "bad": LEDGER["dense"]}, arbitrate=False)
+    reasons = {why for record in case["comparisons"] for why in record["reasons"].get("unexplained", {})}
+    assert reasons and all("good" not in why.partition(";")[0] for why in reasons)
+    assert set(case["estimates"]["bad"]["verdict"]) == {"unexplained"}
+    assert "unexplained" not in case["estimates"]["good"]["verdict"]
+
+
+def test_each_engine_answers_for_its_own_points():
+    """One is far off at one end, the other a little in the middle: both are told, and both have the verdict."""
+    def off(name, where, size):
+        def fit(y, X, K, reml, hsq=None):
+            data = DATA["h0.3-n30-p3"]
+            column = next(j for j in range(4) if np.array_equal(data.Y[:, j], y))
+            if hsq is None:
+                found = ENGINES["dense"].optimum(data, reml)
+                return {part: getattr(found, part)[column] for part in ("hsq", "loglik", "sigmasq")}
+            at = ENGINES["dense"].at_hsq(data, np.full((1, 4), hsq), reml)
+            return {"hsq": hsq, "loglik": at.loglik[0, column] + size * where(hsq), "sigmasq": at.sigmasq[0, column]}
+        return FunctionEngine(fit, name)
+    engines = {"end": off("end", lambda h: h == 0.0, 0.1), "middle": off("middle", lambda h: 0.4 < h < 0.6, 0.01)}
+    case = compare(Problem("made", "", DATA["h0.3-n30-p3"]), True, engines, LEDGER | dict.fromkeys(engines, LEDGER["python"]),
+                   arbitrate=False)
+    for name in engines:
+        assert set(case["estimates"][name]["verdict"]) == {"unexplained"}
+
+
+def test_a_function_that_ends_the_program_has_failed(folder):
+    (folder / "ends.py").write_text("import sys\n\ndef fit(y, X, K, reml, hsq=None):\n    sys.exit(0)\n")
+    done = run(f"{PROJECT / 'scripts' / 'check.sh'} ends:fit out --engines python,dense --problems simulated/h0-n10-p1", folder)
+    assert done.returncode == 1
+    assert "sys.exit(0)" in json.dumps(results(folder / "out"))
+
+
+def test_a_run_in_which_nothing_was_compared_fails(folder):
+    (folder / "plain.py").write_text("def fit(y, X, K, reml):\n    raise ValueError('never asked')\n")
+    done = run("lmmbridge validate --engine plain:fit --engines python,dense --problems 'simulated/weights-n80*' --out out", folder)
+    assert done.returncode == 1 and "plain:fit: none of its answers could be compared" in done.stdout
+
+
+def test_numbers_that_are_none_have_a_report(folder):
+    (folder / "nans.py").write_text("nan = float('nan')\n\ndef fit(y, X, K, reml, hsq=None):\n"
+                                    "    return {'hsq': nan, 'loglik': nan, 'sigmasq': nan}\n")
+    done = run("lmmbridge validate --engine nans:fit --engines python --problems simulated/h0-n10-p1 --out out", folder)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert (folder / "out" / "report.html").is_file()
+
+
+def test_the_recipe_shows_no_report_of_another_run(folder):
+    check = PROJECT / "scripts" / "check.sh"
+    mend(folder)
+    assert run(f"{check} mymodel:fit out --engines python --problems simulated/h0-n10-p1", folder).returncode == 0
+    other = run(f"{check} mymodel:height out --engines python --problems simulated/h0-n10-p1", folder)
+    assert other.returncode == 2 and "Passed" not in other.stdout
