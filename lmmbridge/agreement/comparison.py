@@ -14,7 +14,7 @@ from lmmbridge.agreement.points import Points, choose_points, condition_X
 from lmmbridge.agreement.problems import Problem
 from lmmbridge.agreement.tolerances import condition_limit
 from lmmbridge.agreement.verdicts import ORDER, worst
-from lmmbridge.engines import Engine, EngineFailure, Evaluation, Optimum
+from lmmbridge.engines import Engine, Evaluation, Optimum, words_of
 from lmmbridge.inputs import Data
 
 
@@ -81,7 +81,7 @@ def compare(problem: Problem, reml: bool, engines: dict[str, Engine], ledger: di
 
 def _no_answer(data: Data, failure: Exception) -> tuple[str, str]:
     """Verdict and reason where an engine gave no answer: it may refuse an X that it cannot tell from a singular one."""
-    words = str(failure) if isinstance(failure, EngineFailure) else f"{type(failure).__name__}: {failure}"
+    words = words_of(failure)
     if condition_X(data.X) > condition_limit():
         return "not comparable", f"X is too ill-conditioned for this to be compared, and the engine says: {words}"
     return "engine failed", words

@@ -30,7 +30,7 @@ from lmmbridge.agreement.scan_comparison import compare_scans
 from lmmbridge.agreement.scan_models import Place
 from lmmbridge.agreement.tolerances import tolerances
 from lmmbridge.agreement.truth import right_lod
-from lmmbridge.engines import ENGINES, Engine, EngineFailure, Evaluation, Optimum
+from lmmbridge.engines import ENGINES, Engine, Evaluation, Optimum, words_of
 from lmmbridge.engines.recorded import Asked, RecordedEngine
 from lmmbridge.errors import InputError
 from lmmbridge.files import new_folder, write_atomically
@@ -96,7 +96,7 @@ class Recorder(RecordedEngine):
         try:
             return ask()
         except Exception as failure:
-            self.failures[asked] = str(failure) if isinstance(failure, EngineFailure) else f"{type(failure).__name__}: {failure}"
+            self.failures[asked] = words_of(failure)
             raise
 
 

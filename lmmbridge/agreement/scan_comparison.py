@@ -21,7 +21,7 @@ from lmmbridge.agreement.scan_models import Place, null_problem
 from lmmbridge.agreement.tolerances import tolerances
 from lmmbridge.agreement.truth import WORDS, Truth, right_lod
 from lmmbridge.agreement.verdicts import ORDER, worst
-from lmmbridge.engines import Engine, EngineFailure
+from lmmbridge.engines import Engine, EngineFailure, words_of
 from lmmbridge.engines.recorded import NotRecorded
 from lmmbridge.inputs import Data
 from lmmbridge.qtl2.scan1 import Scan1
@@ -124,7 +124,7 @@ class _ScanJudge:
                 self.own[name] = engine.scan(self.data, reml)
                 self.seconds[name] = {"scan": perf_counter() - started}
             except Exception as failure:    # whatever an engine raises costs its answer, not the run
-                self._leave_out(name, "engine failed", _words(failure))
+                self._leave_out(name, "engine failed", words_of(failure))
 
     def _leave_out(self, engine: str, verdict: str, why: str) -> None:
         self.own.pop(engine, None)
@@ -146,10 +146,10 @@ class _ScanJudge:
                 except NotRecorded:
                     continue
                 except EngineFailure as failure:
-                    self._failed(a, b, "LOD at given hsq", 3, str(failure))
+                    self._not_made(a, b, "LOD at given hsq", 3, str(failure))
                     return
             if not rounds:
-                self._failed(a, b, "LOD at given hsq", 3, "not both can be asked at this hsq", "not comparable")
+                self._not_made(a, b, "LOD at given hsq", 3, "not both can be asked at this hsq", "not comparable")
                 return
         self._judge("LOD at given hsq", a, b, rounds)
         if self.data.kinship is not None and len(rounds) < 2:
@@ -165,14 +165,14 @@ class _ScanJudge:
         how, columns = DECISIONS[quantity]
         alone = self._peak_alone(a, b) if quantity == "Bayes intervals" else None
         if alone is not None:
-            self._failed(a, b, quantity, 4, f"chromosome '{alone}' has a peak and a single position, and a Bayes interval "
+            self._not_made(a, b, quantity, 4, f"chromosome '{alone}' has a peak and a single position, and a Bayes interval "
                          "needs two", "not comparable")
             return
         try:
             found = {name: self.engines[name].peaks(self.data, self.own[name], THRESHOLD, **how) for name in (a, b)}
             crossed = self._crossed(a, b, how)
         except EngineFailure as failure:
-            self._failed(a, b, quantity, 4, str(failure))
+            self._not_made(a, b, quantity, 4, str(failure))
             return
         limit = tolerances()["position"]["limit"]
         verdicts, reasons = [], {}
@@ -217,7 +217,7 @@ class _ScanJudge:
         return next((name for name, array in self.data.genoprobs.items()
                      if array.sizes["position"] == 1 and peaks.intersection(array.coords["position"].values)), None)
 
-    def _failed(self, a: str, b: str, quantity: str, tier: int, why: str, verdict: str = "engine failed") -> None:
+    def _not_made(self, a: str, b: str, quantity: str, tier: int, why: str, verdict: str = "engine failed") -> None:
         self.comparisons.append({"a": a, "b": b, "quantity": quantity, "tier": tier, "counts": {verdict: 1},
                                  "difference": None, "tolerance": None, "digits": None, "phenotype": self.phenotypes[0],
                                  "hsq": None, "reasons": {verdict: {why: 1}}})
@@ -406,10 +406,6 @@ def _held_against_truth(place: Place, scans: dict[str, Scan1], hsq: dict[str, fl
     off = [register.LodOff(name, place, hsq[name], lod[name], right[hsq[name]][1]) for name in scans
            if not apart[name] <= limit and not apart[name] <= place.rounding(hsq[name])]
     return off, {"by": by, "values": {name: right[hsq[name]][1] for name in scans}, "digits": {name: digits(difference) for name, difference in apart.items()}}
-
-
-def _words(failure: Exception) -> str:
-    return str(failure) if isinstance(failure, EngineFailure) else f"{type(failure).__name__}: {failure}"
 
 
 def _same(a: pd.DataFrame, b: pd.DataFrame, phenotype: str, columns: list[str], limit: float) -> bool:

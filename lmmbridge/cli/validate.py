@@ -45,7 +45,7 @@ CONVENTIONS = ("python", "lmmlite-cpp", "qtl2")
 @click.option("--engine", "functions", multiple=True, metavar="MODULE:FUNCTION", help="A Python function of yours as another "
               "engine, f(y, X, K, reml); see lmmbridge.engines.function. It is held to the laws as well.")
 @click.option("--engine-r", "r_function", metavar="CODE", help="The same in R: 'function(y, X, K, reml) list(hsq = …, loglik = "
-              "…, sigmasq = …, beta = …)'.")
+              "…, sigmasq = …, beta = …)'. What it loads or sources is not watched: name another --out after changing that.")
 @click.option("--convention", type=click.Choice(list(CONVENTIONS)), default=CONVENTIONS[0], show_default=True,
               help="Whose conventions the numbers of --engine and --engine-r follow.")
 @click.option("--laws", type=click.IntRange(min=1), metavar="N", help="Hold every engine that is here to the laws, each on N random "

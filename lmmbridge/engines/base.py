@@ -19,6 +19,11 @@ class EngineFailure(RuntimeError):
     """An engine was asked for something it should be able to compute and failed; the message is its own."""
 
 
+def words_of(failure: Exception) -> str:
+    """What an engine's failure says: its own message, or the kind of error that got out of it."""
+    return str(failure) if isinstance(failure, EngineFailure) else f"{type(failure).__name__}: {failure}"
+
+
 @dataclass(frozen=True)
 class Availability:
     """Whether an engine can run here.
