@@ -4,6 +4,7 @@ from __future__ import annotations
 import copy
 import gzip
 import json
+import os
 import re
 import shlex
 import shutil
@@ -14,8 +15,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from lmmbridge.cli import main
+from lmmbridge.cli.blas_threads import THREADS, few_blas_threads
 from lmmbridge.cli.report import REPORTS
 from lmmbridge.report import html, junit, latex, markdown, tidy
 from lmmbridge.report.drawings import drawings
@@ -145,6 +148,27 @@ def test_bad_results_are_refused_and_nothing_is_written(bad, file, tmp_path):
     refused(invoked("compare", file, path), f"{path} {sentence}")
     refused(invoked("validate", "--out", tmp_path / "out", "--engines", "python,dense", "--problems", "simulated/h1-n20-p1",
                     "--baseline", path), f"{path} {sentence}")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_command_leaves_the_threads_of_its_process_as_they_were(file, tmp_path, monkeypatch):
+    def threads() -> list[int]:
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    monkeypatch.delenv(THREADS, raising=False)
+    with threadpool_limits(2):
+        before = threads()
+        assert before and set(before) == {2}, "a BLAS whose threads cannot be told"
+        with few_blas_threads():
+            assert set(threads()) == {1} and os.environ[THREADS] == "1"
+        refused(invoked("validate", "--out", tmp_path / "out", "--baseline", tmp_path / "none.json"), "cannot be read")
+        assert threads() == before and THREADS not in os.environ
+
+
+@pytest.mark.parametrize("said", ["many", "0", "-1", "1.5", ""])
+def test_a_number_of_threads_that_is_none_is_refused(said, tmp_path, monkeypatch):
+    monkeypatch.setenv(THREADS, said)
+    refused(invoked("validate", "--out", tmp_path / "out"), f"{THREADS} is '{said}'")
     assert not (tmp_path / "out").exists()
 
 

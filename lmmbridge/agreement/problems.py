@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lmmbridge.agreement.simulation import DECIMALS
 from lmmbridge.engines.r_engines import shared_session
 from lmmbridge.inputs import Data, check_eigenvalues, prepare
 from lmmbridge.kinship_files import read_kinship_file
@@ -62,7 +63,7 @@ def cross_problems(cross: str) -> list[Problem]:
     if found["covar"] is None:
         seed = SEED
         rng = np.random.default_rng(seed)
-        covar = pd.DataFrame({"group": np.arange(len(pheno)) % 2, "variate": rng.normal(size=len(pheno))}, pheno.index)
+        covar = pd.DataFrame({"group": np.arange(len(pheno)) % 2, "variate": rng.normal(size=len(pheno)).round(DECIMALS)}, pheno.index)
         made = f", covariates made (seed {seed})"
     else:
         covar = pd.DataFrame(np.asarray(found["covar"]), found["covar_ids"], np.atleast_1d(found["covariates"]))

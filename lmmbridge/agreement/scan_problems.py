@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 
 from lmmbridge.agreement.problems import Problem
+from lmmbridge.agreement.simulation import DECIMALS
 from lmmbridge.qtl2.cross2 import Cross2, read_cross2
-from lmmbridge.qtl2.kinship import calc_kinship
+from lmmbridge.qtl2.r_objects import to_r
 from lmmbridge.qtl2.scan_data import ScanData
-from lmmbridge.qtl2.through_r import calc_genoprob, genoprob_to_alleleprob
+from lmmbridge.qtl2.through_r import calc_genoprob, genoprob_to_alleleprob, in_qtl2
 from lmmbridge.qtl2.x_covar import get_x_covar
 
 #: Genotyping error probability of the genotype probabilities.
@@ -41,10 +42,10 @@ def scan_problems(name: str, file: Path) -> list[Problem]:
     ids = list(probs.individuals)
     rng = np.random.default_rng(SEED)
     covariates, made = _covariates(cross, ids, rng)
-    weights = pd.Series(np.exp(rng.normal(scale=0.5, size=len(ids))), ids)
-    kinships = {"none": None, "overall": calc_kinship(probs)}
-    if len(probs) > 1:
-        kinships["loco"] = calc_kinship(probs, "loco")
+    weights = pd.Series(np.exp(rng.normal(scale=0.5, size=len(ids))).round(DECIMALS), ids)
+    # R/qtl2's own kinship: its sums do not depend on a BLAS, so that the problem is the same to the bit elsewhere.
+    types = ("overall", "loco") if len(probs) > 1 else ("overall",)
+    kinships = {"none": None} | {type: in_qtl2("calc_kinship", probs=to_r(probs), type=type) for type in types}
     designs = {"intercept": {}, "covariates": {"addcovar": covariates, "Xcovar": get_x_covar(cross)},
                "interaction": {"addcovar": covariates, "intcovar": covariates.iloc[:, [0]], "weights": weights}}
     source = (f"{file.name}, {kind} probabilities at the markers with error_prob {ERROR_PROB:g}{made}, weights made "
@@ -67,4 +68,4 @@ def _covariates(cross: Cross2, ids: list[str], rng: np.random.Generator) -> tupl
             columns[name] = column.map({values[0]: 0.0, values[1]: 1.0})
     if columns:
         return pd.DataFrame(columns), ""
-    return pd.DataFrame({"group": np.arange(len(ids)) % 2.0, "variate": rng.normal(size=len(ids))}, ids), ", covariates made"
+    return pd.DataFrame({"group": np.arange(len(ids)) % 2.0, "variate": rng.normal(size=len(ids)).round(DECIMALS)}, ids), ", covariates made"

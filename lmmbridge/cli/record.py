@@ -1,13 +1,11 @@
 """`lmmbridge record`: the answers of engines as evidence for where the engines cannot be had."""
 from __future__ import annotations
 
-import os
-
 import click
 from rich.console import Console
-from threadpoolctl import threadpool_limits
 
 from lmmbridge import InputError
+from lmmbridge.cli.blas_threads import few_blas_threads
 from lmmbridge.cli.options import FILE, names_in
 from lmmbridge.files import check_new_folder
 
@@ -30,7 +28,7 @@ def record(out, engines, problems) -> None:
     from lmmbridge.engines import ENGINES
 
     check_new_folder(out)
-    threadpool_limits(int(os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")))
+    click.get_current_context().with_resource(few_blas_threads())
     names = names_in(engines) if engines is not None else [name for name, engine in ENGINES.items() if hasattr(engine, "package")]
     available = availability(names)
     for name, found in available.items():

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from threadpoolctl import threadpool_limits
 
 from lmmbridge import InputError
+from lmmbridge.cli.blas_threads import few_blas_threads
 from lmmbridge.cli.options import FILE, names_in, say
 
 if TYPE_CHECKING:
@@ -72,9 +72,7 @@ def validate(out, engines, problems, pheno, kinship, covar, weights, cross, reco
     from lmmbridge.tables import read_csv
 
     console = Console(stderr=True)
-    # One BLAS thread in each process: small matrices gain nothing from more, and a run can be repeated to the bit.
-    threads = os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    threadpool_limits(int(threads))
+    click.get_current_context().with_resource(few_blas_threads())
     own = [value for value in (pheno, kinship, covar, weights) if value is not None]
     if own and (pheno is None or kinship is None):
         raise InputError("your own data need both --pheno and --kinship")

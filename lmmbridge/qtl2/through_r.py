@@ -57,7 +57,7 @@ def calc_genoprob(cross: Cross2, map: Map | None = None, error_prob: float = 1e-
     >>> probs["19"].sel(individual="1", position="c19.loc4").round(3).to_series().to_dict()
     {'SS': 0.001, 'SB': 0.036, 'BB': 0.963}
     """
-    return _in_qtl2("calc_genoprob", cross=to_r(cross), map=None if map is None else to_r(map), error_prob=error_prob,
+    return in_qtl2("calc_genoprob", cross=to_r(cross), map=None if map is None else to_r(map), error_prob=error_prob,
                     map_function=map_function, lowmem=lowmem, quiet=quiet, cores=cores)
 
 
@@ -101,7 +101,7 @@ def insert_pseudomarkers(map: Map | Cross2, step: float = 0, off_end: float = 0,
     >>> insert_pseudomarkers(markers, step=5)["19"].round(1).to_dict()
     {'D19Mit68': 3.3, 'c19.loc8': 8.3, 'c19.loc13': 13.3, 'D19Mit37': 17.5}
     """
-    return _in_qtl2("insert_pseudomarkers", map=to_r(map), step=step, off_end=off_end, stepwidth=stepwidth,
+    return in_qtl2("insert_pseudomarkers", map=to_r(map), step=step, off_end=off_end, stepwidth=stepwidth,
                     pseudomarker_map=None if pseudomarker_map is None else to_r(pseudomarker_map), tol=tol, cores=cores)
 
 
@@ -137,10 +137,10 @@ def genoprob_to_alleleprob(probs: Genoprobs, quiet: bool = True, cores: int = 1)
     >>> genoprob_to_alleleprob(probs)["19"].sel(individual="1", position="D19Mit68").round(3).to_series().to_dict()
     {'S': 0.0, 'B': 1.0}
     """
-    return _in_qtl2("genoprob_to_alleleprob", probs=to_r(probs), quiet=quiet, cores=cores)
+    return in_qtl2("genoprob_to_alleleprob", probs=to_r(probs), quiet=quiet, cores=cores)
 
 
-def _in_qtl2(function: str, **arguments: Any) -> Any:
+def in_qtl2(function: str, **arguments: Any) -> Any:
     """What the function of R/qtl2 returns, as our object; R's warnings become Python's, its output is printed."""
     try:
         answer = shared_session().call(f"qtl2::{function}", **arguments)

@@ -164,7 +164,7 @@ def test_slightly_negative_eigenvalues(reml, tolerance):
 
 def centred_and_not(n=30, seed=12):
     rng = np.random.default_rng(seed)
-    K = simulation.markers(n, rng)
+    K, _ = simulation.markers(n, rng)
     C = np.eye(n) - 1.0 / n
     y = 0.8 * np.linalg.cholesky(K) @ rng.normal(size=n) + 0.6 * rng.normal(size=n)
     problem = Problem(y, np.column_stack([np.ones(n), rng.normal(size=n)]), K)

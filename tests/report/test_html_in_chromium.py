@@ -102,10 +102,11 @@ def test_filters_leave_what_they_say(page, results):
     choose(page, "filter-criterion", "ML")
     assert [row[0] for row in rows(page)] == ["simulated/two-maxima/ML"]
     page.find_element("id", "filter-reset").click()
-    rank = list(html.ORDER).index("known divergence")
-    choose(page, "filter-verdict", str(rank))
-    expected = [case["case"] for case in results["cases"] if case["verdicts"].get("known divergence")]
-    assert [row[0] for row in rows(page)] == expected
+    for rank, verdict in enumerate(html.ORDER):
+        expected = [case["case"] for case in results["cases"] if case["verdicts"].get(verdict)]
+        if expected:
+            choose(page, "filter-verdict", str(rank))
+            assert [row[0] for row in rows(page)] == expected
 
 
 def test_a_cell_of_the_heat_map_leads_to_its_cases(page, results):
