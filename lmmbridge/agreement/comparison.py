@@ -13,7 +13,7 @@ from lmmbridge.agreement.ledger import Convention
 from lmmbridge.agreement.points import Points, choose_points, condition_X
 from lmmbridge.agreement.problems import Problem
 from lmmbridge.agreement.tolerances import condition_limit
-from lmmbridge.agreement.verdicts import ORDER, worst
+from lmmbridge.agreement.verdicts import ORDER, verdict_of_case
 from lmmbridge.engines import Engine, Evaluation, Optimum, words_of
 from lmmbridge.inputs import Data
 
@@ -125,7 +125,7 @@ def _record(problem: Problem, reml: bool, judge: Judge, rank_K: int,
         "content_hash": data.content_hash, "columns": list(data.columns), "phenotypes": list(data.phenotypes),
         "notes": list(data.notes), "engines": engines,
         "unbounded": [name for name, is_so in zip(data.phenotypes, judge.unbounded) if is_so],
-        "verdict": worst(counts or ["not comparable"]), "verdicts": dict(counts),
+        "verdict": verdict_of_case(counts), "verdicts": dict(counts),
         "estimates": {name: {"native": _plain(answer.native), "translated": _plain(answer.optimum),
                              "verdict": [list(ORDER)[rank] for rank in judge.worst[name]]}
                       for name, answer in answers.items()},

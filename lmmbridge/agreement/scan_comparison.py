@@ -20,7 +20,7 @@ from lmmbridge.agreement.problems import Problem
 from lmmbridge.agreement.scan_models import Place, null_problem
 from lmmbridge.agreement.tolerances import tolerances
 from lmmbridge.agreement.truth import WORDS, Truth, right_lod
-from lmmbridge.agreement.verdicts import ORDER, worst
+from lmmbridge.agreement.verdicts import ORDER, verdict_of_case
 from lmmbridge.engines import Engine, EngineFailure, words_of
 from lmmbridge.engines.recorded import NotRecorded
 from lmmbridge.inputs import Data
@@ -372,7 +372,7 @@ class _ScanJudge:
             "criterion": criterion, "n": 0 if first is None else int(first.sample_size.max()), "p": p, "rank_K": None,
             "weights": data.weights is not None, "content_hash": data.content_hash, "columns": [],
             "phenotypes": self.phenotypes, "notes": list(data.notes), "engines": engines, "unbounded": [],
-            "verdict": worst(counts or ["not comparable"]), "verdicts": dict(counts), "estimates": {},
+            "verdict": verdict_of_case(counts), "verdicts": dict(counts), "estimates": {},
             "arbiter": None,
             "comparisons": self.comparisons, "ill_conditioned": [],
             "identical": {f"{a} = {b}": [int(np.sum(self._lod(self.own[a]) == self._lod(self.own[b]))),

@@ -1,6 +1,8 @@
 """The verdicts, from best to worst, and what each means to a reader."""
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 MEANING = {
     "agree": "the difference is within the tolerance",
     "explained": "a convention closes the gap to within the tolerance",
@@ -20,3 +22,12 @@ FAILING = ("engine failed", "unexplained")
 def worst(verdicts) -> str:
     """The verdict a reader must see first."""
     return max(verdicts, key=ORDER.__getitem__)
+
+
+def verdict_of_case(counts: Mapping[str, int]) -> str:
+    """The worst verdict on the comparisons of a case that were made; where none was made, the worst of all.
+
+    What one engine does not give (β at fixed hsq, say) is counted and does not hide that all others agree.
+    """
+    made = [verdict for verdict in counts if verdict in MADE]
+    return worst(made or counts or ["not comparable"])

@@ -15,6 +15,7 @@ from lmmbridge.agreement import simulation
 from lmmbridge.agreement.problems import Problem
 from lmmbridge.agreement.results import SCHEMA_VERSION, UPGRADES, read_results, schema
 from lmmbridge.agreement.run import Run, availability
+from lmmbridge.agreement.verdicts import verdict_of_case
 from lmmbridge.engines import ENGINES
 from lmmbridge.report import html
 
@@ -192,3 +193,12 @@ def test_the_verdict_on_a_pair_is_laid_to_the_engine_that_is_off(results):
     if not {"lmmlite-r", "lmmlite-cpp", "qtl2"} & set(verdicts):
         pytest.skip("engines lmmlite-r, lmmlite-cpp and qtl2 are not available: nothing diverges")
     assert off and pairs and all(off & set(pair) for pair in pairs)
+
+
+@pytest.mark.parametrize("counts, verdict", [
+    ({"agree": 3, "not comparable": 9}, "agree"), ({"agree": 3, "unexplained": 1, "not comparable": 9}, "unexplained"),
+    ({"known divergence": 1, "agree": 9, "not comparable": 2}, "known divergence"), ({"not comparable": 2}, "not comparable"),
+    ({"engine failed": 1, "not comparable": 2}, "engine failed"), ({"not available": 1, "not comparable": 2}, "not available"),
+    ({}, "not comparable")])
+def test_what_is_not_given_does_not_hide_the_verdict_on_what_is_compared(counts, verdict):
+    assert verdict_of_case(counts) == verdict
