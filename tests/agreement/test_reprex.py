@@ -336,7 +336,7 @@ def moved(engine, monkeypatch, factor):
 @pytest.mark.parametrize("engine, quantity, words", [
     ("lmmlite-cpp", "optimum", "heritability under K, by ML"),
     ("qtl2", "optimum", "heritability under K, by ML"),
-    ("lmmlite-cpp", "beta at fixed hsq", "coefficient of x1 by ML at hsq = 0.25"),
+    ("lmmlite-cpp", "beta at fixed hsq", "coefficient of intercept by ML at hsq = 0.25"),
     ("r-reference", "sigmasq at fixed hsq", "σ² by ML at hsq = 0.25"),
     ("qtl2", "loglik at fixed hsq", "log likelihood by ML at hsq = 0.25"),
     ("qtl2", "reported sigmasq", "σ² by ML at its own estimate"),
