@@ -6,11 +6,12 @@ FD is an inherited socket to the process that started this one.  A request is th
 
 import os
 import pickle
-import queue
+import select
 import shutil
 import signal
 import sys
 import threading
+import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -25,22 +26,31 @@ def _send(connection, *answer):
     connection.send_bytes(pickle.dumps(answer, protocol=5))
 
 
-def _read_requests(connection, requests, temporary, parent):
-    """Feed the queue; take the whole process group down once the parent is gone.
+def _end_with(parent, temporary):
+    """Take the whole process group down once the parent is gone.
 
-    This runs in a thread of its own, which works in the middle of a long R computation because calls into
-    R release Python's interpreter lock.
+    This runs in a thread of its own, which works in the middle of a long R computation because calls into R release
+    Python's interpreter lock.  It sleeps in the kernel and does not wake to look: R forks (parallel::mclapply) without
+    Python's knowledge, and a fork made while this thread holds the lock would wait for it for ever.
     """
+    _wait_for_the_end_of(parent)
+    _end(temporary)
+
+
+def _wait_for_the_end_of(parent):
     try:
-        while True:
-            # The end of the file does not come while a forked child of the parent holds the socket open.
-            while not connection.poll(_PARENT_CHECK_SECONDS):
-                if os.getppid() != parent:
-                    raise EOFError
-            requests.put(connection.recv_bytes())
-    except (EOFError, OSError):
-        shutil.rmtree(temporary, ignore_errors=True)
-        os.killpg(os.getpid(), signal.SIGKILL)
+        watch = select.poll()
+        watch.register(os.pidfd_open(parent), select.POLLIN)
+        if os.getppid() == parent:
+            watch.poll()
+    except (AttributeError, OSError):       # not Linux, or an old one
+        while os.getppid() == parent:
+            time.sleep(_PARENT_CHECK_SECONDS)
+
+
+def _end(temporary):
+    shutil.rmtree(temporary, ignore_errors=True)
+    os.killpg(os.getpid(), signal.SIGKILL)
 
 
 def _start_r(console):
@@ -129,11 +139,13 @@ def main(fd):
     except Exception as error:
         _send(connection, "unavailable", f"{type(error).__name__}: {error}")
         return
-    requests = queue.SimpleQueue()
-    threading.Thread(target=_read_requests, args=(connection, requests, temporary, parent), daemon=True).start()
+    threading.Thread(target=_end_with, args=(parent, temporary), daemon=True).start()
     _send(connection, "ready", temporary)
-    while True:
-        _send(connection, *_answer(requests.get(), ri, helper, console))
+    try:
+        while True:
+            _send(connection, *_answer(connection.recv_bytes(), ri, helper, console))
+    except (EOFError, OSError):
+        _end(temporary)
 
 
 if __name__ == "__main__":

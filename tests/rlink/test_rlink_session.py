@@ -1,7 +1,9 @@
 import os
+import re
 import signal
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -142,6 +144,31 @@ def test_forked_children_of_r_do_not_hide_its_death(own_r):
     with pytest.raises(RDied, match="exit status 4"):
         assert seconds(lambda: own_r.eval("parallel::mcparallel(Sys.sleep(1000)); quit(status = 4)")) < 10
     assert own_r.eval("1").value == 1
+
+
+def test_nothing_of_python_runs_while_r_does(own_r):
+    """A fork that R makes while a thread holds Python's lock waits for ever: so no thread wakes, whatever R is at."""
+    pid = own_r.eval("Sys.getpid()").value
+    threads = Path(f"/proc/{pid}/task")
+    if not threads.is_dir():
+        pytest.skip("no /proc here, in which the threads of a process can be watched")
+
+    def switches() -> dict[str, str]:
+        return {thread.name: re.search(r"^voluntary_ctxt_switches:\s*(\d+)", (thread / "status").read_text(), re.MULTILINE)[1]
+                for thread in threads.iterdir() if thread.name != str(pid)}
+
+    asked = threading.Thread(target=own_r.eval, args=("Sys.sleep(6)",))
+    asked.start()
+    time.sleep(0.5)
+    before = switches()
+    time.sleep(5)
+    assert len(before) >= 1 and switches() == before
+    asked.join()
+
+
+def test_many_forks_of_r_come_back(own_r):
+    forks = "sum(unlist(lapply(1:40, function(i) parallel::mclapply(1:2, function(j) { for (k in 1:2000) x <- k; 1 }, mc.cores = 2))))"
+    assert own_r.eval(forks).value == 80.0
 
 
 def test_quit(own_r):
