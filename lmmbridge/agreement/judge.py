@@ -147,12 +147,15 @@ class Judge:
     def optima(self, a: str, b: str) -> None:
         """Tier 2: the likelihood that one engine's ĥ loses against the other's."""
         row_a, row_b = self.points.owner[a], self.points.owner[b]
-        loss = np.abs(self._heights[a] - self._heights[b])
+        heights = np.array([self._heights[a], self._heights[b]])
+        size, rows = 1.0 + np.abs(heights), [row_a, row_b]
+        loss = np.abs(heights[0] - heights[1])
         both = self.points.usable[a] & self.points.usable[b]
-        told = self.points.comparable("loglik")
-        comparable = told[row_a] & told[row_b]
         limit = tolerances()["optimum"]["limit"]
-        comparable &= self.points.likelihood_noise * (1.0 + np.abs(np.nan_to_num(self._heights[a]))) <= limit
+        comparable = (self.points.comparable("loglik")[rows].all(axis=0)
+                      & (self.points.likelihood_noise * np.nan_to_num(size[0]) <= limit))
+        # An ĥ where V is ill-conditioned does not excuse itself: what it loses beyond all rounding is judged.
+        comparable |= loss > limit + np.sum(self.points.loglik_error[rows] * size, axis=0)
         self._judge("optimum", 2, a, b, np.array([row_a]), np.where(both, loss, np.inf)[None],
                     np.full((1, self.m), limit), comparable[None], np.ones((1, self.m), dtype=bool),
                     partial(self._held_optima, a, b),

@@ -63,10 +63,16 @@ class Points:
         Where the arithmetic leaves the digits that agreement wants: those of β go with the square of cond(V^−½X), which is
         at most cond(X)√cond(V), and with cond(V), by which rounding of V moves V⁻¹.
         """
-        condition = (self.condition_X * np.maximum(self.condition_X * np.sqrt(self.condition_V), self.condition_V)
-                     if quantity == "beta"
-                     else self.condition_V * np.maximum(self.condition_y, self.condition_X))
-        return self.well_conditioned & (ROUNDINGS * np.finfo(float).eps * condition <= tolerances()[quantity]["limit"])
+        error = self.loglik_error
+        if quantity == "beta":
+            error = ROUNDINGS * np.finfo(float).eps * self.condition_X * np.maximum(
+                self.condition_X * np.sqrt(self.condition_V), self.condition_V)
+        return self.well_conditioned & (error <= tolerances()[quantity]["limit"])
+
+    @property
+    def loglik_error(self) -> np.ndarray:
+        """A bound on the rounding error of a log likelihood, relative to 1 + |loglik|, shape (g, m)."""
+        return ROUNDINGS * np.finfo(float).eps * self.condition_V * np.maximum(self.condition_y, self.condition_X)
 
     @property
     def likelihood_noise(self) -> np.ndarray:

@@ -105,6 +105,26 @@ def test_fault_in_the_r_reference_moves_it_alone(tmp_path, live):
     assert moved(results) == {"r-reference"}
 
 
+@pytest.mark.parametrize("off", [1e-4, 1e-8, 1e-12])
+def test_an_estimate_where_V_is_ill_conditioned_does_not_excuse_itself(off, tmp_path):
+    """K has a quarter of full rank: near 1 V is nearly singular, and the likelihood is hundreds below its maximum."""
+    optimum = type(ENGINES["dense"]).optimum
+
+    def near_one(self, data, reml):
+        h = np.full(data.Y.shape[1], 1.0 - off)
+        loglik, sigmasq, beta = dense.gls(data, h[0], data.Y, reml)
+        return dataclasses.replace(optimum(self, data, reml), hsq=h, loglik=loglik, sigmasq=sigmasq, beta=beta)
+
+    problems = [Problem(f"simulated/{name}", source, data) for name, source, data in simulation.problems()
+                if name == "singular-n200-p3"]
+    with mock.patch.object(type(ENGINES["dense"]), "optimum", near_one):
+        results = Run(tmp_path / "out", availability(["python", "dense"]), problems, {}, "test", arbitrate=False).execute()
+    assert results["status"] == 1
+    for case in results["cases"]:
+        [record] = [record for record in case["comparisons"] if record["quantity"] == "optimum"]
+        assert record["counts"] == {"unexplained": len(case["phenotypes"])}
+
+
 def test_one_implementation_called_twice_fails_the_run(tmp_path):
     twin = type("Twin", (type(ENGINES["python"]),), {"name": "twin"})()
     with mock.patch.dict(ENGINES, {"twin": twin}), mock.patch.dict(LEDGER, {"twin": LEDGER["python"]}):
