@@ -108,6 +108,12 @@ def _answers(engine: Engine, ledger: dict[str, Convention], name: str, data: Dat
                    seconds | {"at_hsq": perf_counter() - started})
 
 
+def _identical(one: Answers, other: Answers) -> list[int]:
+    """How many log likelihoods, at the points and of each at its own ĥ, are the same to the bit; and of how many."""
+    asked, own = one.asked & other.asked, one.optimum.loglik == other.optimum.loglik
+    return [int(np.sum(asked & (one.at_points.loglik == other.at_points.loglik)) + np.sum(own)), int(np.sum(asked) + own.size)]
+
+
 def _record(problem: Problem, reml: bool, judge: Judge, rank_K: int,
             silent: dict[str, tuple[str, str]]) -> dict[str, Any]:
     """The case as plain data."""
@@ -131,8 +137,7 @@ def _record(problem: Problem, reml: bool, judge: Judge, rank_K: int,
                       for name, answer in answers.items()},
         "comparisons": judge.comparisons,
         "ill_conditioned": judge.ill_conditioned(),
-        "identical": {f"{a} = {b}": [int(np.sum(answers[a].at_points.loglik == answers[b].at_points.loglik)),
-                                     int(np.sum(answers[a].asked & answers[b].asked))] for a, b in combinations(answers, 2)},
+        "identical": {f"{a} = {b}": _identical(answers[a], answers[b]) for a, b in combinations(answers, 2)},
         "curve": {"phenotype": data.phenotypes[0], "hsq": points.hsq[:points.grid, 0].tolist(),
                   "native": {name: answer.native_at_points.loglik[:points.grid, 0].tolist()
                              for name, answer in answers.items()},

@@ -49,7 +49,7 @@ class Recorder(RecordedEngine):
 
     def __init__(self, engine: Engine) -> None:
         found = engine.availability()
-        super().__init__(engine, str(found.version), found.build, "")
+        super().__init__(engine, str(found.version), found.build, "", {})
         self.engine = engine
 
     def answerable(self, data: Data, hsq: np.ndarray, reml: bool) -> np.ndarray:
@@ -180,13 +180,15 @@ def read_recording(folder: Path, names: Iterable[str] | None = None) -> Recordin
     store = ArrayStore(folder / "arrays")
     try:
         problems = [_problem(entry, store, folder) for entry in manifest["problems"]]
-        r = manifest["provenance"]["r"]
+        origin, r = manifest["provenance"], manifest["provenance"]["r"]
+        blas = {"Python's BLAS": origin["blas"], "R's BLAS": None if r is None else r["blas"]}
         when = manifest["date"][:10] + ("" if r is None else f", {r['version']}")
         engines = {}
         for name, entry in manifest["engines"].items():
+            answers = _json(folder / f"{name}.json", entry["sha256"])
             if names is None or name in names:
-                engine = RecordedEngine(ENGINES[name], entry["version"], entry["build"], when, entry["sha256"])
-                _answers_from_plain(engine, _json(folder / f"{name}.json", entry["sha256"]), store)
+                engine = RecordedEngine(ENGINES[name], entry["version"], entry["build"], when, blas, entry["sha256"])
+                _answers_from_plain(engine, answers, store)
                 engines[name] = engine
         for problem in problems:
             for engine in engines.values():

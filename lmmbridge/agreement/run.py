@@ -31,14 +31,16 @@ from lmmbridge.agreement.scan_comparison import compare_scans
 from lmmbridge.agreement.tolerances import tolerances
 from lmmbridge.agreement.verdicts import FAILING, MADE, ORDER
 from lmmbridge.engines import ENGINES, Availability, Engine
+from lmmbridge.engines.function import FunctionEngine
 from lmmbridge.engines.recorded import RecordedEngine
 from lmmbridge.errors import InputError
 from lmmbridge.files import write_atomically
 from lmmbridge.qtl2.scan_data import ScanData
 from lmmbridge.rlink import RLinkError
 
-#: Two engines that give this many log likelihoods, all the same to the bit, are one implementation called twice.
-ENOUGH_TO_TELL = 20
+#: Two engines of whose log likelihoods (or LOD scores) this share is the same to the bit are one implementation called twice,
+#: where there are so many: independent ones share a third, and a copy behind other conventions may lose some to translation.
+TWIN, ENOUGH_TO_TELL = 0.9, 20
 #: Scripts with the data of a case in them are part of the results up to this number of characters.
 LONGEST_SCRIPT = 50_000
 #: Of rows in CSV files: with another, a carriage return within a name would not be quoted.
@@ -80,6 +82,8 @@ class Run:
         Engines in place of those of `ENGINES`, or beside them, by name.
     laws : int, optional
         On how many problems engines are held to each law, where that was asked for.
+    named : sequence of str
+        Engines that were asked for by name: each must be compared somewhere.
 
     Raises
     ------
@@ -90,13 +94,16 @@ class Run:
     def __init__(self, out: Path, available: dict[str, Availability], problems: list[Problem],
                  unavailable: dict[str, ProblemsUnavailable], command: str,
                  ledger: dict[str, Convention] | None = None, arbitrate: bool = True,
-                 engines: dict[str, Engine] | None = None, laws: int | None = None) -> None:
+                 engines: dict[str, Engine] | None = None, laws: int | None = None, named: Sequence[str] = ()) -> None:
         self.out, self.available, self.problems, self.unavailable = out, available, problems, unavailable
         self.ledger = LEDGER if ledger is None else ledger
         self.arbitrate, self.laws = arbitrate, laws
         self.command = command
         self.others = engines or {}
         self.live = [name for name, found in available.items() if found.version is not None]
+        self.named = frozenset(named)
+        self.origin = provenance(list(dict.fromkeys(engine.package for engine in map(self._engine, self.live)
+                                                    if hasattr(engine, "package"))))
         self.cases = [(problem, reml) for problem in problems for reml in criteria(problem)]
         self._open_folder()
 
@@ -108,7 +115,7 @@ class Run:
                  "recordings": {name: engine.digest for name, engine in self.others.items() if isinstance(engine, RecordedEngine)},
                  "laws": self.laws, "conventions": {name: self.ledger[name].words for name in self.live},
                  "problems": [(problem.name, problem.data.content_hash) for problem in self.problems],
-                 "unavailable": sorted(self.unavailable)}
+                 "unavailable": sorted(self.unavailable), "origin": _what_moves_numbers(self.origin)}
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
     def finished(self) -> int:
@@ -156,7 +163,7 @@ class Run:
     def _open_folder(self) -> None:
         request = self.out / "run.json"
         mine = {"fingerprint": self.fingerprint, "command": self.command,
-                "date": datetime.now(timezone.utc).isoformat(timespec="seconds")}
+                "date": datetime.now(timezone.utc).isoformat(timespec="seconds"), "provenance": self.origin}
         try:
             self.out.mkdir(parents=True, exist_ok=True)
             occupied = any(not path.name.endswith(".part") for path in self.out.iterdir())
@@ -170,11 +177,12 @@ class Run:
             raise InputError(f"--out: {self.out} holds something else; name an empty or a new folder")
         else:
             try:
-                theirs = json.loads(request.read_text(encoding="utf-8"))["fingerprint"]
+                asked = json.loads(request.read_text(encoding="utf-8"))
+                theirs, self.origin = asked["fingerprint"], asked["provenance"]
             except (ValueError, KeyError, TypeError):
                 raise InputError(f"--out: {request} was not written by lmmbridge; name an empty or a new "
                                  "folder") from None
-            if theirs != self.fingerprint:
+            if theirs != mine["fingerprint"]:
                 raise InputError(f"--out: {self.out} holds a run of other inputs, engines, versions or options; name "
                                  "an empty or a new folder")
         try:
@@ -214,19 +222,16 @@ class Run:
         verdicts["not available"] += (sum(found.version is None for found in self.available.values())
                                       + len(self.unavailable))
         failures = self._failures(cases, verdicts, laws)
-        live = [self._engine(name) for name in self.live]
-        packages = dict.fromkeys(engine.package for engine in live if hasattr(engine, "package"))
-        origin = provenance(list(packages))
         versions = {name: found.version for name, found in self.available.items() if found.version is not None}
         asked = json.loads((self.out / "run.json").read_text(encoding="utf-8"))
         results = {
             "schema_version": SCHEMA_VERSION, "lmmbridge": __version__, "command": asked["command"], "date": asked["date"],
             "status": 1 if failures else 0, "failures": failures,
-            "engines": [self._told(name, cases, origin) for name in self.available],
+            "engines": [self._told(name, cases) for name in self.available],
             "verdicts": {verdict: verdicts[verdict] for verdict in ORDER if verdicts[verdict]},
             "divergences": [_with_case(row) for row in register.occurrences(cases, versions)],
             "unavailable_problems": {family: str(reason) for family, reason in self.unavailable.items()},
-            "laws": laws, "tolerances": tolerances(), "provenance": origin, "cases": cases,
+            "laws": laws, "tolerances": tolerances(), "provenance": self.origin, "cases": cases,
         }
         self._write(self.out / "cases.csv", estimates_table(cases).to_csv(index=False, lineterminator=LINE_END))
         if any(case.get("scan") is not None for case in cases):
@@ -234,12 +239,12 @@ class Run:
         self._write(self.out / "results.json", json.dumps(results, allow_nan=False))
         return results
 
-    def _told(self, name: str, cases: list[dict[str, Any]], origin: dict[str, Any]) -> dict[str, Any]:
+    def _told(self, name: str, cases: list[dict[str, Any]]) -> dict[str, Any]:
         """What a reader wants to know of an engine."""
         engine, found = self._engine(name), self.available[name]
         failed = found.version is not None and cases and all(
             case["engines"].get(name, {}).get("status") == "engine failed" for case in cases)
-        blas = {"Python's BLAS": origin["blas"], "R's BLAS": origin["r"] and origin["r"]["blas"]}
+        blas = {"Python's BLAS": self.origin["blas"], "R's BLAS": self.origin["r"] and self.origin["r"]["blas"]}
         return {"name": name, "version": found.version, "status": "failed" if failed else found.status,
                 "remedy": found.remedy, "recorded": found.recorded, "build": found.build, "blas": blas.get(engine.linear_algebra, engine.linear_algebra),
                 "description": engine.description, "search": engine.search, "computes": list(engine.computes),
@@ -259,17 +264,24 @@ class Run:
                 for engine in (record["a"], record["b"])}
         if cases and not made:
             failures.append("nothing could be compared; the reasons stand with 'not comparable'")
-        failures += [f"{name}: none of its answers could be compared" for name, engine in self.others.items()
-                     if made and name not in made and not isinstance(engine, RecordedEngine)]
+        failures += [f"{name}: none of its answers could be compared" for name in self.live
+                     if made and name not in made and (name in self.named or isinstance(self._engine(name), FunctionEngine))]
         failures += [f"{row['engine']} breaks the law '{row['law']}': {row['statement']}" for row in laws
                      if row["state"] == "broken"]
-        same: dict[str, list[int]] = {}
+        same: dict[tuple[str, str], list[int]] = {}
         for case in cases:
+            what = "log likelihoods" if case["scan"] is None else "LOD scores"
             for pair, counts in case["identical"].items():
-                same[pair] = [sum(both) for both in zip(same.get(pair, [0, 0]), counts)]
-        failures += [f"{pair}: all {total} log likelihoods are the same to the bit; these engines are one "
-                     "implementation called twice" for pair, (equal, total) in same.items() if equal == total >= ENOUGH_TO_TELL]
+                same[pair, what] = [sum(both) for both in zip(same.get((pair, what), [0, 0]), counts)]
+        failures += [f"{pair}: {equal} of {total} {what} are the same to the bit; these engines are one implementation called twice"
+                     for (pair, what), (equal, total) in same.items() if total >= ENOUGH_TO_TELL and equal >= TWIN * total]
         return failures
+
+
+def _what_moves_numbers(origin: dict[str, Any]) -> dict[str, Any]:
+    """Of where numbers come from: all but the commit, and what else R has loaded."""
+    return {name: value for name, value in origin.items() if name not in ("git", "r")} | {
+        "r": origin["r"] and {name: value for name, value in origin["r"].items() if name != "session"}}
 
 
 def _with_case(row: dict[str, Any]) -> dict[str, Any]:

@@ -56,8 +56,8 @@ def validate(out, engines, problems, pheno, kinship, covar, weights, cross, reco
              laws, baseline) -> None:
     """Run engines on problems, compare their answers, and write a report.
 
-    DIR gets report.html, results.json, cases.csv and, where there are scans, peaks.csv. The status is 0 when nothing is
-    unexplained and no engine failed, 1 otherwise, 2 for bad input.
+    DIR gets report.html, results.json, cases.csv and, where there are scans, peaks.csv. The status is 0 when two engines or more
+    were compared, nothing is unexplained, no engine failed and no law is broken; 1 otherwise; 2 for bad input.
     """
     from lmmbridge.agreement.change import compare_results
     from lmmbridge.agreement.problems import ProblemsUnavailable, own_problems
@@ -107,7 +107,8 @@ def validate(out, engines, problems, pheno, kinship, covar, weights, cross, reco
                 else:
                     chosen += found
     run = Run(out, choice.available, chosen, unavailable, "lmmbridge " + shlex.join(sys.argv[1:]), choice.ledger,
-              engines=choice.others, laws=laws)
+              engines=choice.others, laws=laws,
+              named=() if engines is None else names_in(engines))
     for problem in chosen:
         for note in problem.data.notes:
             console.print(f"{problem.name}: {note}", highlight=False, markup=False, soft_wrap=True)

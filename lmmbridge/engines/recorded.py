@@ -32,15 +32,18 @@ class RecordedEngine(Engine):
     build : str or None
     recorded : str
         When and on what.
+    blas : dict
+        What "R's BLAS" and "Python's BLAS" were there.
     digest : str
         Hash of the answers.
     """
 
-    def __init__(self, engine: Engine, version: str, build: str | None, recorded: str, digest: str = "") -> None:
+    def __init__(self, engine: Engine, version: str, build: str | None, recorded: str, blas: dict[str, str | None],
+                 digest: str = "") -> None:
         self.digest = digest
         self.name, self.description, self.search = engine.name, engine.description, engine.search
         self.computes, self.takes_weights, self.scans = engine.computes, engine.takes_weights, engine.scans
-        self.linear_algebra = engine.linear_algebra
+        self.linear_algebra = blas.get(engine.linear_algebra, engine.linear_algebra)
         self._availability = Availability(version, build=build, recorded=recorded)
         #: What was asked at fixed hsq: hsq (g, m), on the engine's own scale, and the answers.
         self.points: dict[Asked, tuple[np.ndarray, Evaluation]] = {}

@@ -133,6 +133,21 @@ def test_one_implementation_called_twice_fails_the_run(tmp_path):
     assert any("python = twin" in failure and "called twice" in failure for failure in results["failures"])
 
 
+def test_a_copy_that_answers_at_its_own_hsq_alone_is_found_too(tmp_path):
+    class Copy(type(ENGINES["dense"])):
+        name = "copy"
+
+        def answerable(self, data, hsq, reml):
+            return np.zeros(hsq.shape, dtype=bool)
+
+    problems = [Problem(f"simulated/{name}", source, data) for name, source, data in simulation.problems()
+                if name.startswith("h0") and len(data.ids) < 200]
+    with mock.patch.dict(ENGINES, {"copy": Copy()}), mock.patch.dict(LEDGER, {"copy": LEDGER["dense"]}):
+        results = Run(tmp_path / "out", availability(["python", "dense", "copy"]), problems, {}, "test", arbitrate=False).execute()
+    assert [failure for failure in results["failures"] if "called twice" in failure and "dense = copy" in failure]
+    assert not [failure for failure in results["failures"] if "python" in failure]
+
+
 def test_one_engine_alone_is_no_comparison(tmp_path):
     results = run(tmp_path / "out", ["python"])
     assert results["status"] == 1

@@ -184,6 +184,20 @@ def test_a_fault_that_was_recorded_is_found(tmp_path, monkeypatch):
     assert results["status"] == 1 and results["verdicts"]["unexplained"] > 0
 
 
+def test_a_damaged_file_is_refused_though_its_engine_is_not_wanted(copy):
+    (copy / "qtl2.json").write_text("[]")
+    with pytest.raises(InputError, match=r"qtl2\.json is not what was recorded"):
+        read_recording(copy, ["r-reference"])
+
+
+def test_the_blas_of_a_recorded_engine_is_that_of_the_recording(copy, tmp_path):
+    change(copy / "recording.json", lambda manifest: manifest["provenance"]["r"].update(blas="another BLAS"))
+    recording = read_recording(copy, ["r-reference"])
+    available = availability(["python"]) | {name: engine.availability() for name, engine in recording.engines.items()}
+    results = Run(tmp_path / "out", available, recording.problems[:1], {}, "test", arbitrate=False, engines=recording.engines).execute()
+    assert {engine["name"]: engine["blas"] for engine in results["engines"]}["r-reference"] == "another BLAS"
+
+
 def test_changed_inputs_are_refused(copy):
     def edit(manifest):
         numbers = manifest["problems"][0]["data"]["Y"]["numbers"]

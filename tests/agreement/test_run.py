@@ -1,6 +1,7 @@
 """The run: resumes, refuses folders that are not its own, writes whole files, and its parts fit together."""
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -73,6 +74,26 @@ def test_kill_minus_nine_loses_no_finished_case(uninterrupted, tmp_path, cases_b
     assert results(out) == results(uninterrupted)
     assert (out / "cases.csv").read_text() == (uninterrupted / "cases.csv").read_text()
     assert not list(out.rglob("*.part"))
+
+
+def test_a_run_does_not_go_on_with_another_number_of_threads(uninterrupted, tmp_path):
+    """What results say of the machine holds for all their cases."""
+    out = shutil.copytree(uninterrupted, tmp_path / "out")
+    before = (out / "results.json").read_bytes()
+    done = subprocess.run([*LMMBRIDGE, "validate", "--out", str(out), *QUICK], capture_output=True, text=True, timeout=600,
+                          env=os.environ | {"OPENBLAS_NUM_THREADS": "2"})
+    assert done.returncode == 2 and "holds a run of other inputs, engines, versions or options" in done.stderr
+    assert (out / "results.json").read_bytes() == before
+
+
+def test_an_engine_asked_for_by_name_that_is_compared_nowhere_fails_the_run(live, tmp_path):
+    live("lmmlite-cpp")     # which takes no weights
+    weighted = ["--problems", "simulated/weights-n80*"]
+    done = validate(tmp_path / "named", "--engines", "python,dense,lmmlite-cpp", *weighted)
+    assert done.returncode == 1
+    assert json.loads((tmp_path / "named" / "results.json").read_text())["failures"] == [
+        "lmmlite-cpp: none of its answers could be compared"]
+    assert validate(tmp_path / "all", *weighted).returncode == 0
 
 
 def test_a_folder_that_holds_something_else_is_refused_and_left_alone(tmp_path):
