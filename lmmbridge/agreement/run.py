@@ -29,7 +29,7 @@ from lmmbridge.agreement.reprex import of_divergence, safe_name, scripts, write_
 from lmmbridge.agreement.results import SCHEMA_VERSION
 from lmmbridge.agreement.scan_comparison import compare_scans
 from lmmbridge.agreement.tolerances import tolerances
-from lmmbridge.agreement.verdicts import FAILING, MADE, ORDER
+from lmmbridge.agreement.verdicts import COMPARED_OR_FAILED, FAILING, ORDER
 from lmmbridge.engines import ENGINES, Availability, Engine
 from lmmbridge.engines.function import FunctionEngine
 from lmmbridge.engines.recorded import RecordedEngine
@@ -260,7 +260,7 @@ class Run:
             failures.append("no problem could be run")
         failures += [f"{verdicts[verdict]} comparisons ended in '{verdict}'" for verdict in FAILING
                      if verdicts[verdict]]
-        made = {engine for case in cases for record in case["comparisons"] if record["counts"].keys() & MADE
+        made = {engine for case in cases for record in case["comparisons"] if record["counts"].keys() & COMPARED_OR_FAILED
                 for engine in (record["a"], record["b"])}
         if cases and not made:
             failures.append("nothing could be compared; the reasons stand with 'not comparable'")

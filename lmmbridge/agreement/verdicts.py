@@ -13,8 +13,9 @@ MEANING = {
     "unexplained": "the engines differ and nothing on record says why",
 }
 ORDER = {verdict: rank for rank, verdict in enumerate(MEANING)}
-#: Verdicts on comparisons that were made: both engines gave a number, or one should have.
-MADE = frozenset({"agree", "explained", "known divergence", "engine failed", "unexplained"})
+#: Verdicts on comparisons that were made: both engines gave a number; and with those where one should have and did not.
+COMPARED = frozenset({"agree", "explained", "known divergence", "unexplained"})
+COMPARED_OR_FAILED = COMPARED | {"engine failed"}
 #: Verdicts that end a run with status 1.
 FAILING = ("engine failed", "unexplained")
 
@@ -29,5 +30,5 @@ def verdict_of_case(counts: Mapping[str, int]) -> str:
 
     What one engine does not give (β at fixed hsq, say) is counted and does not hide that all others agree.
     """
-    made = [verdict for verdict in counts if verdict in MADE]
+    made = [verdict for verdict in counts if verdict in COMPARED_OR_FAILED]
     return worst(made or counts or ["not comparable"])

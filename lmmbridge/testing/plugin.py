@@ -71,7 +71,7 @@ class CaseCheck:
         """
         from lmmbridge.agreement.comparison import compare
         from lmmbridge.agreement.ledger import LEDGER
-        from lmmbridge.agreement.verdicts import FAILING, MADE
+        from lmmbridge.agreement.verdicts import COMPARED_OR_FAILED, FAILING
         from lmmbridge.report.summary import disagreements
 
         engine = _engine(function)
@@ -84,7 +84,7 @@ class CaseCheck:
         found = disagreements({"cases": [case]})
         wrong = [row for verdict in FAILING for row in found.get(verdict, []) if engine.name in (row["a"], row["b"])]
         made = [record for record in case["comparisons"] if engine.name in (record["a"], record["b"])
-                and record["counts"].keys() & MADE]
+                and record["counts"].keys() & COMPARED_OR_FAILED]
         if not made:
             pytest.skip(f"{engine.name}: none of its answers could be compared")
         if wrong:
