@@ -24,12 +24,12 @@ OLD = Path(__file__).with_name("report") / "data" / "results-1.0.json.gz"
 
 
 def small_run(out: Path, engines: tuple[str, ...] = ("python", "dense"), problems: tuple[str, ...] = PROBLEMS,
-              ledger: dict[str, Convention] | None = None) -> dict[str, Any]:
+              ledger: dict[str, Convention] | None = None, arbitrate: bool = False) -> dict[str, Any]:
     """Results of engines that are always there."""
     chosen = [Problem(f"simulated/{name}", source, data, simulation.seed_of(name)) for name, source, data in simulation.problems()
               if name in problems]
     return Run(out, availability(list(engines)), chosen, {}, f"lmmbridge validate --out {out.name}", ledger,
-               arbitrate=False).execute()
+               arbitrate=arbitrate).execute()
 
 
 def results_of(kind: str) -> dict[str, Any]:

@@ -5,33 +5,44 @@ Cases are held against each other by name, and only where their input is the sam
 - a comparison whose verdicts moved to worse ones (`verdicts.ORDER`), or that was made and is not made any more: evidence that is
   lost is worse, whatever it said;
 - an engine that answered and does not, a case that was compared and is not there;
+- a comparison that is made at fewer points;
 - a new comparison that fails between engines that were there before;
-- digits that are lost, where they begin to matter (`LOST_DIGITS`, `FEW_DIGITS`);
+- a difference that grew and came near its tolerance (`NEAR`, `GREW`), and an engine that is farther from what is right
+  (`LOST_RIGHT`, `FEW_RIGHT`) or no longer held against it;
 - a tolerance that was loosened: what agrees by it need not have agreed before;
-- a case of another input that fails, and did not;
+- a case of another input that fails, and did not, or in which fewer comparisons are made;
+- a known divergence that was not met before, or is one of another version than those on the register;
 - a law that an engine of the user's has begun to break, or that is no longer applied;
+- a new reason why the run's status is 1;
 - two runs without a case in common: nothing could be compared.
 
 A difference of an engine that is new is reported, and is no worsening.
 """
 from __future__ import annotations
 
+import math
+import re
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from lmmbridge.agreement.verdicts import FAILING, ORDER, worst
+from lmmbridge.agreement.verdicts import COMPARED, FAILING, ORDER, worst
 
-#: Verdicts of comparisons that were made: both engines gave a number.
-MADE = ("agree", "explained", "known divergence", "unexplained")
-#: A change of digits by more than this is told. Rounding alone, in another order of summation (another BLAS, another processor),
-#: moves a worst difference by a small factor; ten times is more than that. These two numbers are no tolerances: they define no
-#: agreement and change no verdict, and so are not in tolerances.yaml, which is part of every run's results.
+#: A change of digits by more than this is told. The numbers here are no tolerances: they define no agreement and change no
+#: verdict, and so are not in tolerances.yaml, which is part of every run's results.
 LOST_DIGITS = 1.0
-#: Lost digits are worse only where fewer than this are left. Above, differences are within some thousand roundings (1e-12 is
-#: 4500 ε), and the worst of them is chance; below, it is on the way to 9 digits, where most tolerances lie.
-FEW_DIGITS = 12.0
+#: A difference is worse where it has passed this share of its tolerance, and is so many times what it was. How many digits that
+#: are is another matter for each quantity: another processor alone takes an optimum from 15 digits to 12 (where the likelihood is
+#: flat, the ĥ that Brent's search ends at is chance), and LOD scores at own hsq, of which 5 digits are asked, have 6 on the best
+#: of days. By chance differences come to a fifth of their tolerance (LOD at own hsq, optimum), hence a quarter.
+NEAR, GREW = 0.25, 10.0
+#: An engine is farther from what is right where it has lost more digits than this, and has fewer left than that. Where a point is
+#: ill-conditioned another processor moves the worst distance some ten times; ĥ, found to 6 to 8 digits, is off by chance.
+LOST_RIGHT, FEW_RIGHT = 3.0, 6.0
+#: Failures of a run that are told comparison by comparison, and law by law.
+TOLD_ELSEWHERE = re.compile(r"\d+ comparisons ended in '|.* breaks the law '")
 
 Direction = Literal["better", "worse", "same"]
 
@@ -73,6 +84,41 @@ class DigitsChange:
 
 
 @dataclass(frozen=True)
+class PointsChange:
+    """A comparison record that is made at fewer points (or fewer given hsq) than before."""
+
+    case: str
+    a: str
+    b: str
+    quantity: str
+    before: int | None
+    after: int
+
+
+@dataclass(frozen=True)
+class RightChange:
+    """Digits to which an engine is right, at the worst of the points where it is held against what is; None where it is not held."""
+
+    case: str
+    engine: str
+    quantity: str
+    before: float
+    after: float | None
+    direction: Direction
+
+
+@dataclass(frozen=True)
+class DivergenceChange:
+    """The state of an entry of the register in which an engine diverges; None where it was not met."""
+
+    entry: str
+    engine: str
+    before: str | None
+    after: str | None
+    direction: Direction
+
+
+@dataclass(frozen=True)
 class LawChange:
     """A law of which something else came; None where it was not asked."""
 
@@ -105,11 +151,19 @@ class Change:
         Cases that are in both and not compared, as their input is not the same.
     failing_with_other_input : tuple of str
         Those of them that fail, and did not.
+    fewer_with_other_input : tuple of str
+        Those of them in which the engines of both runs make fewer comparisons.
     verdicts : tuple of VerdictChange
         The worse first. Records of engines that were gained or lost are not among them.
     digits : tuple of DigitsChange
         The worse first, then by size.
+    points : tuple of PointsChange
+    right : tuple of RightChange
+        The worse first.
+    divergences : tuple of DivergenceChange
     laws : tuple of LawChange
+    new_failures : tuple of str
+        Why the run's status is 1, where the earlier run did not say so and nothing else here does.
     gained : dict
         Of comparisons with engines that were gained: verdict → number.
     totals_before, totals_after : dict
@@ -127,9 +181,14 @@ class Change:
     lost_evidence: tuple[str, ...]
     inputs_changed: tuple[str, ...]
     failing_with_other_input: tuple[str, ...]
+    fewer_with_other_input: tuple[str, ...]
     verdicts: tuple[VerdictChange, ...]
     digits: tuple[DigitsChange, ...]
+    points: tuple[PointsChange, ...]
+    right: tuple[RightChange, ...]
+    divergences: tuple[DivergenceChange, ...]
     laws: tuple[LawChange, ...]
+    new_failures: tuple[str, ...]
     gained: dict[str, int]
     totals_before: dict[str, int]
     totals_after: dict[str, int]
@@ -140,18 +199,29 @@ class Change:
         lost = sum(change.after is None for change in self.verdicts)
         worse = sum(change.direction == "worse" for change in self.verdicts) - lost
         digits = sum(change.direction == "worse" for change in self.digits)
+        unheld = sum(change.after is None for change in self.right)
+        right = sum(change.direction == "worse" for change in self.right) - unheld
         found = [(worse, f"{_comparisons(worse)} got a worse verdict"),
                  (lost, f"{_comparisons(lost)} made before {'is' if lost == 1 else 'are'} not made any more"),
                  (len(self.lost_evidence), f"cases compared before are not there: {_names(self.lost_evidence)}"),
-                 (digits, f"{_comparisons(digits)} lost more than {LOST_DIGITS:g} digit, and fewer than {FEW_DIGITS:g} are left"),
+                 (len(self.points), f"{_comparisons(len(self.points))} made at fewer points"),
+                 (digits, f"{_comparisons(digits)} came near the tolerance: differences past {NEAR:g} of it, and {GREW:g} times "
+                  "what they were"),
+                 (right, f"{_quantities(right)} of an engine: more than {LOST_RIGHT:g} digits lost against what is right, and fewer "
+                  f"than {FEW_RIGHT:g} left"),
+                 (unheld, f"{_quantities(unheld)} of an engine held against the arbiter before and not any more"),
                  (len(self.loosened), f"looser tolerances: {_names(self.loosened)}"),
                  (len(self.failing_with_other_input), "cases whose input is not the same fail, and did not: "
                   + _names(self.failing_with_other_input)),
+                 (len(self.fewer_with_other_input), "cases whose input is not the same make fewer comparisons: "
+                  + _names(self.fewer_with_other_input)),
                  (not self.compared, "no case of the two has the same input: nothing was compared")]
         laws = [f"{change.engine}: the law '{change.law}' was {change.before or 'not asked'} and is {change.after or 'not asked'}"
                 for change in self.laws if change.direction == "worse"]
+        divergences = [f"{change.engine}: the known divergence '{change.entry}' was {change.before or 'not met'} and is {change.after}"
+                       for change in self.divergences if change.direction == "worse"]
         return [f"{engine} answered before and does not" for engine in self.engines_lost] + [
-            sentence for number, sentence in found if number] + laws
+            sentence for number, sentence in found if number] + divergences + laws + list(self.new_failures)
 
     def as_json(self) -> dict[str, Any]:
         """The attributes as plain data, and with them `worse` and `status` (1 when agreement got worse, else 0)."""
@@ -175,24 +245,37 @@ def compare_results(before: Mapping[str, Any], after: Mapping[str, Any]) -> Chan
     lost_cases = [name for name in old if name not in new]
     verdicts: list[VerdictChange] = []
     digits: list[DigitsChange] = []
+    points: list[PointsChange] = []
+    right: list[RightChange] = []
+    met: list[tuple[dict[str, Any] | None, dict[str, Any]]] = [
+        (None, record) for name in new if name not in set(same) for record in new[name]["comparisons"]]
     gained: Counter = Counter()
     for name in same:
+        right += _right_changes(name, old[name], new[name])
         for was, record in _paired(old[name], new[name]):
+            if record is not None:
+                met.append((was, record))
             engines = {one[key] for one in (was, record) if one is not None for key in ("a", "b")}
             if was is None and engines & set(gained_engines):
                 gained.update(record["counts"])
             elif not engines & set(lost_engines):
                 verdicts += _verdict_change(name, was, record)
-                digits += _digits_change(name, was, record)
+                if was is not None and record is not None and record["b"] is not None:
+                    digits += _digits_change(name, was, record, before["tolerances"], after["tolerances"])
+                    points += _points_change(old[name], was, new[name], record)
+    others, in_both = [name for name in both if name not in set(same)], set(answered_before) & set(answered_after)
     return Change(
-        len(same), tuple(_versions(before, after)), _tolerances(before, after), _loosened(before, after), tuple(gained_engines), tuple(lost_engines),
+        len(same), tuple(_versions(before, after)), _tolerances(before, after), _loosened(before, after), tuple(gained_engines),
+        tuple(lost_engines),
         tuple(name for name in new if name not in old), tuple(lost_cases),
         tuple(name for name in lost_cases if any(_made(record["counts"]) for record in old[name]["comparisons"])),
-        tuple(name for name in both if name not in set(same)),
-        tuple(name for name in both if name not in set(same) and _failing(new[name]) and not _failing(old[name])),
+        tuple(others), tuple(name for name in others if _failing(new[name]) and not _failing(old[name])),
+        tuple(name for name in others if _made_between(new[name], in_both) < _made_between(old[name], in_both)),
         tuple(sorted(verdicts, key=lambda change: change.direction != "worse")),
         tuple(sorted(digits, key=lambda change: (change.direction != "worse", change.after - change.before))),
-        tuple(_laws(before["laws"], after["laws"])), dict(gained), dict(before["verdicts"]), dict(after["verdicts"]))
+        tuple(points), tuple(sorted(right, key=lambda change: change.direction != "worse")),
+        tuple(_divergences(before["divergences"], after["divergences"], gained_engines, met)),
+        tuple(_laws(before["laws"], after["laws"])), _new_failures(before["failures"], after["failures"]), dict(gained), dict(before["verdicts"]), dict(after["verdicts"]))
 
 
 def direction(before: Mapping[str, int], after: Mapping[str, int]) -> Direction:
@@ -205,7 +288,11 @@ def direction(before: Mapping[str, int], after: Mapping[str, int]) -> Direction:
 
 
 def _made(counts: Mapping[str, int]) -> int:
-    return sum(counts.get(verdict, 0) for verdict in MADE)
+    return sum(counts.get(verdict, 0) for verdict in COMPARED)
+
+
+def _made_between(case: Mapping[str, Any], engines: set[str]) -> int:
+    return sum(_made(record["counts"]) for record in case["comparisons"] if {record["a"], record["b"]} <= engines)
 
 
 def _answered(results: Mapping[str, Any]) -> dict[str, None]:
@@ -238,13 +325,108 @@ def _verdict_change(case: str, before: dict[str, Any] | None, after: dict[str, A
                           after and dict(after["counts"]), how, reason)]
 
 
-def _digits_change(case: str, before: dict[str, Any] | None, after: dict[str, Any] | None) -> list[DigitsChange]:
+def _digits_change(case: str, before: dict[str, Any], after: dict[str, Any], tolerances_before: Mapping[str, Any],
+                   tolerances_after: Mapping[str, Any]) -> list[DigitsChange]:
     """Nothing, or the one change."""
-    was, now = ((record or {}).get("digits") for record in (before, after))
-    if was is None or now is None or abs(now - was) <= LOST_DIGITS:
+    was, now = before["digits"], after["digits"]
+    if was is None or now is None:
         return []
-    how = "better" if now > was else "worse" if now < FEW_DIGITS else "same"
+    share = _share(after, tolerances_after)
+    worse = share > NEAR and share >= GREW * _share(before, tolerances_before)
+    if not worse and abs(now - was) <= LOST_DIGITS:
+        return []
+    how = "worse" if worse else "better" if now > was else "same"
     return [DigitsChange(case, after["a"], after["b"], after["quantity"], was, now, how)]
+
+
+def _share(record: Mapping[str, Any], tolerances: Mapping[str, Any]) -> float:
+    """The largest difference of what agrees, as a share of its tolerance."""
+    if record["counts"].keys() == {"agree"}:
+        return record["difference"] / record["tolerance"]
+    # The record tells of a phenotype that does not agree; of the others there are the digits.
+    quantity = record["quantity"].removeprefix("reported ").removesuffix(" at fixed hsq")
+    return 10.0**-record["digits"] / tolerances[quantity]["limit"]
+
+
+def _points_change(old: dict[str, Any], before: dict[str, Any], new: dict[str, Any], after: dict[str, Any]) -> list[PointsChange]:
+    """Nothing, or the one change. Where engines were left out there are fewer points, and no more that cannot be asked."""
+    (was, was_left), (now, left) = _points(old, before), _points(new, after)
+    if left <= was_left or (was is not None and now >= was):
+        return []
+    return [PointsChange(new["case"], after["a"], after["b"], after["quantity"], was, now)]
+
+
+def _points(case: Mapping[str, Any], record: Mapping[str, Any]) -> tuple[int | None, int]:
+    """At how many points both could be asked (None: at all, and how many is not on record), and at how many not."""
+    if "asked" in record:
+        asked, points = record["asked"]
+        return asked, points - asked
+    if not record["quantity"].endswith(" at fixed hsq"):
+        return None, 0
+    return case["identical"].get(f"{record['a']} = {record['b']}", [0, None])[1], 0
+
+
+def _right_changes(name: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[RightChange]:
+    """Of engines that answer in the case."""
+    for digits, evidence in ((_by_the_arbiter, True), (_where_ill_conditioned, False)):
+        old, new = digits(before), digits(after)
+        for (engine, quantity), was in old.items():
+            if after["engines"].get(engine, {}).get("status") != "answered":
+                continue
+            now = new.get((engine, quantity))
+            if now is None and evidence:
+                yield RightChange(name, engine, quantity, was, None, "worse")
+            elif now is not None and abs(now - was) > LOST_RIGHT:
+                how = "better" if now > was else "worse" if now < FEW_RIGHT else "same"
+                yield RightChange(name, engine, quantity, was, now, how)
+
+
+def _by_the_arbiter(case: Mapping[str, Any]) -> dict[tuple[str, str], float]:
+    """(engine, quantity) → the fewest digits to which it is right."""
+    arbiter = case["arbiter"] or {"digits": {}}
+    return {(engine, quantity): min(digits) for engine, found in arbiter["digits"].items() for quantity, digits in found.items()}
+
+
+def _where_ill_conditioned(case: Mapping[str, Any]) -> dict[tuple[str, str], float]:
+    """The same at points that are too ill-conditioned for a verdict; below 0 where an engine is off by more than the right value."""
+    found: dict[tuple[str, str], float] = {}
+    for row in case["ill_conditioned"]:
+        loglik = None if row["off"] is None or row["right"] is None else row["off"] / (1.0 + abs(row["right"]))
+        for quantity, off in (("loglik", loglik), ("sigmasq", row.get("sigmasq_off")), ("beta", row.get("beta_off"))):
+            if off is not None:
+                key = row["engine"], f"{quantity} where ill-conditioned"
+                digits = -math.log10(max(off, sys.float_info.epsilon))
+                found[key] = min(found.get(key, digits), digits)
+    return found
+
+
+def _divergences(before: list[dict[str, Any]], after: list[dict[str, Any]], gained: list[str],
+                 met: list[tuple[dict[str, Any] | None, dict[str, Any]]]) -> Iterator[DivergenceChange]:
+    """Entries that are met and were not, or the other way round, and those whose state is another; `met`: records before and after."""
+    old, new = ({(row["entry"], row["engine"]): row["state"] for row in rows} for rows in (before, after))
+    for key in dict.fromkeys((*old, *new)):
+        was, now = old.get(key), new.get(key)
+        if was == now:
+            continue
+        if now is None or key[1] in gained or (was is None and _only_better(*key, met)):
+            yield DivergenceChange(*key, was, now, "same")
+        else:
+            yield DivergenceChange(*key, was, now, "better" if was is not None and now == "known" else "worse")
+
+
+def _only_better(entry: str, engine: str, met: list[tuple[dict[str, Any] | None, dict[str, Any]]]) -> bool:
+    """Whether an entry says something only of comparisons that are new, or better by it."""
+    found = [was is None or direction(was["counts"], record["counts"]) == "better" for was, record in met
+             if any(reason.startswith(f"{entry} ({engine};") for reason in record["reasons"].get("known divergence", {}))]
+    return bool(found) and all(found)
+
+
+def _new_failures(before: list[str], after: list[str]) -> tuple[str, ...]:
+    """Those that are told nowhere else, whatever numbers they had before."""
+    def kind(failure: str) -> str:
+        return re.sub(r"\b\d+\b", "", failure)
+    old = set(map(kind, before))
+    return tuple(failure for failure in after if not TOLD_ELSEWHERE.match(failure) and kind(failure) not in old)
 
 
 def _laws(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> Iterator[LawChange]:
@@ -317,6 +499,10 @@ def _origin(results: Mapping[str, Any]) -> dict[str, str | None]:
 
 def _comparisons(number: int) -> str:
     return f"{number:,} comparison{'' if number == 1 else 's'}"
+
+
+def _quantities(number: int) -> str:
+    return f"{number:,} {'quantity' if number == 1 else 'quantities'}"
 
 
 def _names(names: tuple[str, ...]) -> str:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lmmbridge.agreement.change import LOST_DIGITS, Change, VerdictChange
+from lmmbridge.agreement.change import LOST_DIGITS, LOST_RIGHT, Change, VerdictChange
 from lmmbridge.agreement.verdicts import ORDER
 from lmmbridge.report.names import printable, shown
 
@@ -37,6 +37,16 @@ def print_change(console: Console, change: Change) -> None:
     rows = [(_comparison(row.case, row.a, row.b, row.quantity), f"{row.before:.1f}", f"{row.after:.1f}", _styled(row.direction))
             for row in change.digits]
     _print_table(console, f"Digits that changed by more than {LOST_DIGITS:g}", ("comparison", "before", "after", ""), rows)
+    rows = [(_comparison(row.case, row.a, row.b, row.quantity), "all" if row.before is None else f"{row.before:,}",
+             f"{row.after:,}", _styled("worse")) for row in change.points]
+    _print_table(console, "Points at which both engines could be asked", ("comparison", "before", "after", ""), rows)
+    rows = [(_comparison(row.case, row.engine, None, row.quantity), f"{row.before:.1f}",
+             "–" if row.after is None else f"{row.after:.1f}", _styled(row.direction)) for row in change.right]
+    _print_table(console, f"Digits to which an engine is right that changed by more than {LOST_RIGHT:g}",
+                 ("engine", "before", "after", ""), rows)
+    rows = [(escape(shown(row.engine)), escape(shown(row.entry)), _or_dash(row.before), _or_dash(row.after), _styled(row.direction))
+            for row in change.divergences]
+    _print_table(console, "Known divergences", ("engine", "entry", "before", "after", ""), rows)
     rows = [(escape(shown(row.engine)), escape(shown(row.law)), _or_dash(row.before), _or_dash(row.after), _styled(row.direction))
             for row in change.laws]
     _print_table(console, "Laws", ("engine", "law", "before", "after", ""), rows)
