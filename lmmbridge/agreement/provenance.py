@@ -48,7 +48,9 @@ def _version(package: str) -> str:
 def _blas() -> str:
     import scipy.linalg  # noqa: F401  (only libraries that are loaded are counted)
 
-    return ", ".join(sorted({f"{info['internal_api']} {info['version']} ({info['num_threads']} thread(s))"
+    # The kernels (of OpenBLAS and BLIS, "Haswell" say) are chosen by the processor, and round each in a way of their own.
+    return ", ".join(sorted({" ".join([info["internal_api"], info["version"] or "of unknown version",
+                                       *filter(None, [info.get("architecture")]), f"({info['num_threads']} thread(s))"])
                              for info in threadpool_info() if info["user_api"] == "blas"}))
 
 
