@@ -17,9 +17,11 @@ import pytest
 from click.testing import CliRunner
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from lmmbridge import InputError
 from lmmbridge.cli import main
 from lmmbridge.cli.blas_threads import THREADS, few_blas_threads
 from lmmbridge.cli.report import REPORTS
+from lmmbridge.cli.results_file import fitting
 from lmmbridge.report import html, junit, latex, markdown, tidy
 from lmmbridge.report.drawings import drawings
 from small_runs import OLD, results_of
@@ -149,6 +151,80 @@ def test_bad_results_are_refused_and_nothing_is_written(bad, file, tmp_path):
     refused(invoked("validate", "--out", tmp_path / "out", "--engines", "python,dense", "--problems", "simulated/h1-n20-p1",
                     "--baseline", path), f"{path} {sentence}")
     assert not (tmp_path / "out").exists()
+
+
+def first_record(results: dict) -> dict:
+    return next(record for case in results["cases"] for record in case["comparisons"] if record["b"] is not None)
+
+
+def first_estimates(results: dict) -> dict:
+    return next(iter(results["cases"][0]["estimates"].values()))
+
+
+#: What the schema refuses, whatever command reads it.
+MISFITS = {
+    "counts of another key": lambda results: first_record(results)["counts"].update(splendid=1),
+    "no counts": lambda results: first_record(results)["counts"].clear(),
+    "counts of a run of another key": lambda results: results["verdicts"].update(splendid=1),
+    "a tolerance of nothing": lambda results: first_record(results).update(tolerance=0.0),
+    "a negative difference": lambda results: first_record(results).update(difference=-1.0),
+    "a tolerance that is null": lambda results: results["tolerances"]["loglik"].update(limit=None),
+    "a tolerance that is a text": lambda results: results["tolerances"]["loglik"].update(limit="small"),
+    "a tolerance without a number": lambda results: results["tolerances"]["loglik"].pop("limit"),
+    "no condition limit": lambda results: results["tolerances"].pop("condition_limit"),
+    "asked of nothing": lambda results: first_record(results).update(asked=[]),
+    "ill-conditioned without more": lambda results: results["cases"][0]["ill_conditioned"].append({"engine": "python"}),
+}
+#: What fits the schema and makes no sense: the commands that meet it.
+SENSELESS = {
+    "short estimates": (lambda results: first_estimates(results)["translated"]["hsq"].clear(), ("report", "figures")),
+    "an empty curve": (lambda results: results["cases"][0]["curve"].update(hsq=[]), ("figures",)),
+    "a condition limit of another name": (lambda results: results["tolerances"].update(
+        condition_limit={"reason": "none", "limit": 1.0}), ("report",)),
+    "a difference without a tolerance": (lambda results: first_record(results).update(tolerance=None), ("compare",)),
+    "a record without digits": (lambda results: first_record(results).pop("digits"), ("report", "compare")),
+}
+
+
+def spoilt(spoil, tmp_path: Path) -> Path:
+    results = results_of("right")
+    spoil(results)
+    path = tmp_path / "spoilt.json"
+    path.write_text(json.dumps(results))
+    return path
+
+
+def spoilt_run(command: str, path: Path, file: Path, tmp_path: Path) -> list[click.testing.Result]:
+    if command == "compare":
+        return [invoked("compare", path, file), invoked("compare", file, path),
+                invoked("validate", "--out", tmp_path / "out", "--engines", "python,dense", "--problems", "simulated/h1-n20-p1",
+                        "--baseline", path)]
+    return [invoked(command, path, "--out", tmp_path / "out")]
+
+
+@pytest.mark.parametrize("name", list(MISFITS))
+def test_what_the_schema_refuses_is_refused_by_every_command(name, file, tmp_path):
+    path = spoilt(MISFITS[name], tmp_path)
+    for command in ("report", "figures", "compare"):
+        for done in spoilt_run(command, path, file, tmp_path):
+            refused(done, f"{path} is not what lmmbridge writes: ")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name, command", [(name, command) for name, (_, commands) in SENSELESS.items() for command in commands])
+def test_fields_that_do_not_fit_each_other_are_refused(name, command, file, tmp_path):
+    path = spoilt(SENSELESS[name][0], tmp_path)
+    for done in spoilt_run(command, path, file, tmp_path):
+        refused(done, f"{path} is not what lmmbridge writes: its fields do not fit each other")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_cause_of_a_refusal_is_there_for_who_looks_for_it(tmp_path):
+    with pytest.raises(InputError, match="ZeroDivisionError") as refusal, fitting(tmp_path):
+        1 / 0
+    assert isinstance(refusal.value.__cause__, ZeroDivisionError)
+    with pytest.raises(AssertionError), fitting(tmp_path):
+        raise AssertionError
 
 
 def test_a_command_leaves_the_threads_of_its_process_as_they_were(file, tmp_path, monkeypatch):

@@ -97,7 +97,7 @@ class PointsChange:
 
 @dataclass(frozen=True)
 class RightChange:
-    """Digits to which an engine is right, at the worst of the points where it is held against what is; None where it is not held."""
+    """Digits to which an engine is right, at the worst of the points where it is held against what is; None where it is not."""
 
     case: str
     engine: str
@@ -207,8 +207,8 @@ class Change:
                  (len(self.points), f"{_comparisons(len(self.points))} made at fewer points"),
                  (digits, f"{_comparisons(digits)} came near the tolerance: differences past {NEAR:g} of it, and {GREW:g} times "
                   "what they were"),
-                 (right, f"{_quantities(right)} of an engine: more than {LOST_RIGHT:g} digits lost against what is right, and fewer "
-                  f"than {FEW_RIGHT:g} left"),
+                 (right, f"{_quantities(right)} of an engine: more than {LOST_RIGHT:g} digits lost against what is right, and "
+                  f"fewer than {FEW_RIGHT:g} left"),
                  (unheld, f"{_quantities(unheld)} of an engine held against the arbiter before and not any more"),
                  (len(self.loosened), f"looser tolerances: {_names(self.loosened)}"),
                  (len(self.failing_with_other_input), "cases whose input is not the same fail, and did not: "
@@ -218,8 +218,8 @@ class Change:
                  (not self.compared, "no case of the two has the same input: nothing was compared")]
         laws = [f"{change.engine}: the law '{change.law}' was {change.before or 'not asked'} and is {change.after or 'not asked'}"
                 for change in self.laws if change.direction == "worse"]
-        divergences = [f"{change.engine}: the known divergence '{change.entry}' was {change.before or 'not met'} and is {change.after}"
-                       for change in self.divergences if change.direction == "worse"]
+        divergences = [f"{change.engine}: the known divergence '{change.entry}' was {change.before or 'not met'} and is "
+                       f"{change.after}" for change in self.divergences if change.direction == "worse"]
         return [f"{engine} answered before and does not" for engine in self.engines_lost] + [
             sentence for number, sentence in found if number] + divergences + laws + list(self.new_failures)
 
@@ -265,17 +265,20 @@ def compare_results(before: Mapping[str, Any], after: Mapping[str, Any]) -> Chan
                     points += _points_change(old[name], was, new[name], record)
     others, in_both = [name for name in both if name not in set(same)], set(answered_before) & set(answered_after)
     return Change(
-        len(same), tuple(_versions(before, after)), _tolerances(before, after), _loosened(before, after), tuple(gained_engines),
-        tuple(lost_engines),
-        tuple(name for name in new if name not in old), tuple(lost_cases),
-        tuple(name for name in lost_cases if any(_made(record["counts"]) for record in old[name]["comparisons"])),
-        tuple(others), tuple(name for name in others if _failing(new[name]) and not _failing(old[name])),
-        tuple(name for name in others if _made_between(new[name], in_both) < _made_between(old[name], in_both)),
-        tuple(sorted(verdicts, key=lambda change: change.direction != "worse")),
-        tuple(sorted(digits, key=lambda change: (change.direction != "worse", change.after - change.before))),
-        tuple(points), tuple(sorted(right, key=lambda change: change.direction != "worse")),
-        tuple(_divergences(before["divergences"], after["divergences"], gained_engines, met)),
-        tuple(_laws(before["laws"], after["laws"])), _new_failures(before["failures"], after["failures"]), dict(gained), dict(before["verdicts"]), dict(after["verdicts"]))
+        compared=len(same), versions=tuple(_versions(before, after)), tolerances=_tolerances(before, after),
+        loosened=_loosened(before, after), engines_gained=tuple(gained_engines), engines_lost=tuple(lost_engines),
+        cases_gained=tuple(name for name in new if name not in old), cases_lost=tuple(lost_cases),
+        lost_evidence=tuple(name for name in lost_cases if any(_made(record["counts"]) for record in old[name]["comparisons"])),
+        inputs_changed=tuple(others),
+        failing_with_other_input=tuple(name for name in others if _failing(new[name]) and not _failing(old[name])),
+        fewer_with_other_input=tuple(name for name in others
+                                     if _made_between(new[name], in_both) < _made_between(old[name], in_both)),
+        verdicts=tuple(sorted(verdicts, key=lambda change: change.direction != "worse")),
+        digits=tuple(sorted(digits, key=lambda change: (change.direction != "worse", change.after - change.before))),
+        points=tuple(points), right=tuple(sorted(right, key=lambda change: change.direction != "worse")),
+        divergences=tuple(_divergences(before["divergences"], after["divergences"], gained_engines, met)),
+        laws=tuple(_laws(before["laws"], after["laws"])), new_failures=_new_failures(before["failures"], after["failures"]),
+        gained=dict(gained), totals_before=dict(before["verdicts"]), totals_after=dict(after["verdicts"]))
 
 
 def direction(before: Mapping[str, int], after: Mapping[str, int]) -> Direction:
@@ -388,7 +391,7 @@ def _by_the_arbiter(case: Mapping[str, Any]) -> dict[tuple[str, str], float]:
 
 
 def _where_ill_conditioned(case: Mapping[str, Any]) -> dict[tuple[str, str], float]:
-    """The same at points that are too ill-conditioned for a verdict; below 0 where an engine is off by more than the right value."""
+    """The same at points that are too ill-conditioned for a verdict; below 0 where an engine is off by more than the value."""
     found: dict[tuple[str, str], float] = {}
     for row in case["ill_conditioned"]:
         loglik = None if row["off"] is None or row["right"] is None else row["off"] / (1.0 + abs(row["right"]))
@@ -402,7 +405,10 @@ def _where_ill_conditioned(case: Mapping[str, Any]) -> dict[tuple[str, str], flo
 
 def _divergences(before: list[dict[str, Any]], after: list[dict[str, Any]], gained: list[str],
                  met: list[tuple[dict[str, Any] | None, dict[str, Any]]]) -> Iterator[DivergenceChange]:
-    """Entries that are met and were not, or the other way round, and those whose state is another; `met`: records before and after."""
+    """Entries that are met and were not, or the other way round, and those whose state is another.
+
+    `met`: all records of the later run, each with the one before.
+    """
     old, new = ({(row["entry"], row["engine"]): row["state"] for row in rows} for rows in (before, after))
     for key in dict.fromkeys((*old, *new)):
         was, now = old.get(key), new.get(key)

