@@ -36,7 +36,7 @@ class FunctionEngine(Engine):
     Parameters
     ----------
     function : function of (y, X, K, reml)
-        See the module. It gets copies that are its own.
+        See the module. It gets copies of the inputs, and has failed where it changes them.
     name : str
     version : str
     build : str, optional
@@ -84,13 +84,17 @@ class FunctionEngine(Engine):
         return Optimum(vector("hsq"), vector("loglik"), vector("sigmasq"), None if beta is None else beta[0].T)
 
     def _ask(self, data: Data, column: int, reml: bool, hsq: float | None = None) -> dict[str, Any]:
-        more = {} if hsq is None else {"hsq": hsq}
-        if data.weights is not None:
-            more["weights"] = data.weights.copy()
+        inputs = {"y": data.Y[:, column], "X": data.X, "K": data.K, "weights": data.weights}
+        copies = {name: value.copy() for name, value in inputs.items() if value is not None}
+        more = {name: value for name, value in (("hsq", hsq), ("weights", copies.get("weights"))) if value is not None}
         try:
-            answer = self._function(data.Y[:, column].copy(), data.X.copy(), data.K.copy(), reml, **more)
+            answer = self._function(copies["y"], copies["X"], copies["K"], reml, **more)
         except SystemExit as error:         # which would end the run, with whatever status the function likes
             raise EngineFailure(f"{self.name} called sys.exit({error.code!r})") from None
+        changed = [name for name, copy in copies.items() if not np.array_equal(copy, inputs[name], equal_nan=True)]
+        if changed:
+            raise EngineFailure(f"{self.name} changes its inputs in place ({', '.join(changed)}): whoever calls it again with them "
+                                "asks about other data")
         return _parts(answer, data.X.shape[1], self.name)
 
     def __reduce__(self):
@@ -114,7 +118,7 @@ class RFunctionEngine(FunctionEngine):
     linear_algebra = "R's BLAS"
 
     def __init__(self, code: str) -> None:
-        self._code = code
+        self.code = code
         try:
             arguments = np.atleast_1d(shared_session().call("define_function", code).value)
         except RLinkError as error:
@@ -127,13 +131,13 @@ class RFunctionEngine(FunctionEngine):
     def _ask(self, data: Data, column: int, reml: bool, hsq: float | None = None) -> dict[str, Any]:
         try:
             load(data)
-            answer = shared_session().call("ask_function", self._code, column + 1, reml, hsq).value
+            answer = shared_session().call("ask_function", self.code, column + 1, reml, hsq).value
         except RLinkError as error:
             raise EngineFailure(str(error)) from error
         return _parts(answer, data.X.shape[1], self.name)
 
     def __reduce__(self):
-        return RFunctionEngine, (self._code,)
+        return RFunctionEngine, (self.code,)
 
 
 def python_function(target: str) -> FunctionEngine:
@@ -151,7 +155,9 @@ def python_function(target: str) -> FunctionEngine:
         sys.path.insert(0, os.getcwd())
     try:
         found: Any = importlib.import_module(module_name)
-    except Exception as error:      # whatever the user's module raises
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:      # whatever the user's module raises, sys.exit among it
         raise InputError(f"--engine: {module_name} cannot be imported ({type(error).__name__}: {error})") from None
     for part in name.split("."):
         if not hasattr(found, part):
@@ -173,14 +179,14 @@ def _version(package: str) -> str:
 def _code_hash(package: str) -> str:
     """Hash of the code behind a module: a run does not go on with answers of edited code.
 
-    Of a package all Python files; and every loaded module that lies in its folder, compiled ones, too. Other packages are told by
-    their versions alone, which are not looked at here.
+    Of a package all Python files, of a module that is a single file those beside it, which may be imported only when the function
+    is called; and every loaded module that lies in the folder, compiled ones, too. Code elsewhere is not looked at.
     """
     module, digest = sys.modules[package], hashlib.sha256()
-    folders = [Path(folder) for folder in getattr(module, "__path__", [])]
+    folders, pattern = [Path(folder) for folder in getattr(module, "__path__", [])], "**/*.py"
     if not folders and getattr(module, "__file__", None):
-        folders = [Path(module.__file__).parent]
-    files = {path for folder in folders if hasattr(module, "__path__") for path in folder.rglob("*.py")}
+        folders, pattern = [Path(module.__file__).parent], "*.py"
+    files = {path for folder in folders for path in folder.glob(pattern) if path.is_file() and os.access(path, os.R_OK)}
     for one in list(sys.modules.values()):
         file = Path(getattr(one, "__file__", None) or "")
         if file.is_file() and any(folder in file.parents for folder in folders):

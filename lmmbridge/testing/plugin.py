@@ -59,7 +59,7 @@ class CaseCheck:
         return f"{self.problem.name}/{'REML' if self.reml else 'ML'}"
 
     def check(self, function: Callable[..., Any], convention: str = "python") -> None:
-        """Fail unless the function agrees with every engine wherever it can be compared.
+        """Fail unless the function agrees with every engine wherever it can be compared, or where no other engine gave an answer.
 
         Parameters
         ----------
@@ -85,8 +85,12 @@ class CaseCheck:
         wrong = [row for verdict in FAILING for row in found.get(verdict, []) if engine.name in (row["a"], row["b"])]
         made = [record for record in case["comparisons"] if engine.name in (record["a"], record["b"])
                 and record["counts"].keys() & COMPARED_OR_FAILED]
+        silent = [f"{name}: {told['message']}" for name, told in case["engines"].items()
+                  if name != engine.name and told["status"] != "answered"]
+        if len(silent) == len(self.engines):
+            pytest.fail(f"no engine to compare with gave an answer ({'; '.join(silent)})", pytrace=False)
         if not made:
-            pytest.skip(f"{engine.name}: none of its answers could be compared")
+            pytest.skip("; ".join([f"{engine.name}: none of its answers could be compared", *silent]))
         if wrong:
             pytest.fail("\n".join(f"{row['verdict']}: {row['engines']}, {row['quantity']}: {row['size']}{row['why']}"
                                   for row in wrong), pytrace=False)
@@ -133,6 +137,8 @@ def _cases(config: pytest.Config) -> list[CaseCheck]:
     def names(option: str) -> list[str]:
         return [name.strip() for name in config.getoption(option).split(",") if name.strip()]
 
+    if not names("--lmmbridge-engines"):
+        raise pytest.UsageError("--lmmbridge-engines: name at least one engine to compare with")
     try:
         for name, found in availability(names("--lmmbridge-engines")).items():
             if found.version is None:

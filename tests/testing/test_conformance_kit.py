@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,6 +23,7 @@ from lmmbridge.agreement.problems import Problem
 from lmmbridge.engines import ENGINES, EngineFailure
 from lmmbridge.engines.function import FunctionEngine, python_function
 from lmmbridge.fitting import fit_lmm
+from lmmbridge.testing.plugin import CaseCheck
 
 PROJECT = Path(__file__).parents[2]
 PAGE = Path(lmmbridge.testing.__file__).with_name("CONFORMANCE.md").read_text(encoding="utf-8")
@@ -99,6 +101,36 @@ def test_the_fixtures_find_the_flaw_and_pass_the_mended_engine(folder):
     assert wrong.returncode != 0 and "no engine is called 'nothing'" in wrong.stdout + wrong.stderr
 
 
+@pytest.mark.parametrize("engines", ["''", ","])
+def test_the_fixtures_refuse_to_compare_with_nothing(folder, engines):
+    done = run(f"{sys.executable} -m pytest test_mymodel.py -q -p no:cacheprovider --lmmbridge-engines {engines}", folder)
+    assert done.returncode == 2 and "--lmmbridge-engines: name at least one engine to compare with" in done.stdout + done.stderr
+
+
+class Silent(type(ENGINES["dense"])):
+    def optimum(self, data, reml):
+        raise ArithmeticError("too hard")
+
+
+def test_a_case_that_no_other_engine_answers_fails_and_one_of_several_does_not():
+    def fit(y, X, K, reml):
+        return as_python(y, X, K, reml)
+    problem = Problem("made", "", DATA["h0-n10-p1"])
+    with pytest.raises(pytest.fail.Exception, match=r"no engine to compare with gave an answer \(dense: ArithmeticError: too hard\)"):
+        CaseCheck(problem, True, {"dense": Silent()}).check(fit)
+    CaseCheck(problem, True, {"python": ENGINES["python"], "dense": Silent()}).check(fit)
+
+
+def test_a_skip_names_the_engines_that_gave_no_answer():
+    def fit(y, X, K, reml):
+        return as_python(y, X, K, reml)
+    X = np.column_stack([np.ones(10), 1.0 + 1e-9 * np.arange(10)])      # too ill-conditioned for anything to be compared
+    data = replace(DATA["h0-n10-p1"], X=X, columns=("a", "b"))
+    engines = {"python": ENGINES["python"], "dense": Silent()}
+    with pytest.raises(pytest.skip.Exception, match="none of its answers could be compared; dense: .* ArithmeticError: too hard"):
+        CaseCheck(Problem("made", "", data), True, engines).check(fit)
+
+
 def test_the_example_in_r_runs(folder, live):
     live("r-reference")
     command = block("sh", "--engine-r").replace("simulated/h0*", "simulated/h0-n10-p1")
@@ -160,17 +192,16 @@ def test_a_function_without_hsq_is_compared_at_its_optimum_alone():
     assert found["loglik at fixed hsq"] == {"not comparable": 4}
 
 
-def test_a_function_that_spoils_its_inputs_spoils_only_its_own():
-    def fit(y, X, K, reml):
-        found = as_python(y, X, K, reml)
-        y[:], X[:], K[:] = np.nan, np.nan, np.nan
-        return found
-    data = DATA["h0-n10-p1"]
-    before = data.content_hash
-    found = {record["quantity"]: record["counts"] for record in judged(fit, data) if record["b"]}
-    assert found["optimum"] == {"agree": 4}
-    fresh = {name: one for name, _, one in simulation.problems()}["h0-n10-p1"]
-    assert fresh.content_hash == before and np.array_equal(fresh.K, data.K)
+@pytest.mark.parametrize("spoilt", ["y", "X", "K", "weights"])
+def test_a_function_that_spoils_its_inputs_has_failed_and_spoils_only_its_own(spoilt):
+    def fit(y, X, K, reml, weights=None):
+        {"y": y, "X": X, "K": K, "weights": weights}[spoilt][0] += 1.0
+        return {"hsq": 0.5, "loglik": 1.0, "sigmasq": 1.0}
+    data = next(one for name, one in DATA.items() if name.startswith("weights-n80"))
+    before = data.K.copy(), data.Y.copy(), data.X.copy(), data.weights.copy()
+    with pytest.raises(EngineFailure, match=rf"mine changes its inputs in place \({spoilt}\)"):
+        FunctionEngine(fit, "mine").optimum(data, True)
+    assert all(np.array_equal(*pair) for pair in zip(before, (data.K, data.Y, data.X, data.weights)))
 
 
 @pytest.mark.parametrize(("answer", "words"), [
@@ -215,6 +246,19 @@ def test_a_run_does_not_go_on_with_answers_of_edited_code(folder):
     command = "lmmbridge validate --engine mymodel:fit --engines python --problems simulated/h0-n10-p1 --out run"
     assert run(command, folder).returncode == 1
     mend(folder)
+    again = run(command, folder)
+    assert again.returncode == 2 and "other inputs, engines, versions or options" in again.stderr
+
+
+def test_a_run_does_not_go_on_with_answers_of_an_edited_helper(folder):
+    """Which is imported when the function is called, and not before."""
+    mend(folder)
+    (folder / "quick.py").write_text("def fit(y, X, K, reml):\n    import mymodel\n    return mymodel.fit(y, X, K, reml)\n")
+    command = "lmmbridge validate --engine quick:fit --engines python --problems simulated/h0-n10-p1 --out run"
+    assert run(command, folder).returncode == 0
+    assert run(command, folder).returncode == 0
+    with open(folder / "mymodel.py", "a", encoding="utf-8") as file:
+        file.write("# edited\n")
     again = run(command, folder)
     assert again.returncode == 2 and "other inputs, engines, versions or options" in again.stderr
 
@@ -298,3 +342,23 @@ def test_the_recipe_shows_no_report_of_another_run(folder):
     assert run(f"{check} mymodel:fit out --engines python --problems simulated/h0-n10-p1", folder).returncode == 0
     other = run(f"{check} mymodel:height out --engines python --problems simulated/h0-n10-p1", folder)
     assert other.returncode == 2 and "Passed" not in other.stdout
+
+
+def test_a_module_that_ends_the_program_at_import_is_refused(folder):
+    (folder / "exiting.py").write_text("import sys\n\ndef fit(y, X, K, reml):\n    return {}\n\nsys.exit(0)\n")
+    done = run("lmmbridge validate --engine exiting:fit --engines python --problems simulated/h0-n10-p1 --out out", folder)
+    assert done.returncode == 2 and "exiting cannot be imported (SystemExit: 0)" in done.stderr
+    assert "Traceback" not in done.stderr and not (folder / "out").exists()
+
+
+def test_the_recipe_shows_no_report_where_the_run_ended_without_one(folder):
+    command = f"{PROJECT / 'scripts' / 'check.sh'} quick:fit out --engines python --problems simulated/h0-n10-p1"
+    mend(folder)
+    quick = folder / "quick.py"
+    quick.write_text("import mymodel\n\ndef fit(y, X, K, reml):\n    return mymodel.fit(y, X, K, reml)\n")
+    for _ in range(2):      # the second run goes on from the first and writes its results again
+        done = run(command, folder)
+        assert done.returncode == 0 and "Passed" in done.stdout
+    quick.write_text("import os\n\nos._exit(0)\n")
+    done = run(command, folder)
+    assert done.returncode == 1 and "Passed" not in done.stdout and "wrote no results" in done.stderr
