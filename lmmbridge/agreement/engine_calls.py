@@ -79,6 +79,22 @@ def value_call(engine: str, quantity: str, reml: bool, weights: bool, hsq: float
     return code
 
 
+def python_function_call(target: str, quantity: str, reml: bool, weights: bool, hsq: float | None, coefficient: int = 0) -> str:
+    """Python code that assigns `found`: a quantity that "module:function" gives, from plain arrays y (n, 1), X, K, weights."""
+    module, _, name = target.partition(":")
+    given = ("" if hsq is None else f", hsq={hsq:.17g}") + (", weights=weights" if weights else "")
+    return (f'answer = importlib.import_module("{module}").{name}(y[:, 0], X, K, {reml}{given})\n'
+            f'found = answer.{quantity} if hasattr(answer, "{quantity}") else answer["{quantity}"]\n'
+            f"found = float(np.ravel(found)[{coefficient}])\n")
+
+
+def r_function_call(code: str, quantity: str, reml: bool, weights: bool, hsq: float | None, coefficient: int = 0) -> str:
+    """R code that assigns `found`: a quantity that a function, given as code, gives."""
+    given = ("" if hsq is None else f", hsq = {hsq:.17g}") + (", weights = weights" if weights else "")
+    return (f"f <- {{\n{code}\n}}\nanswer <- as.list(f(y[, 1], X, K, {'TRUE' if reml else 'FALSE'}{given}))\n"
+            f'found <- as.numeric(answer[["{quantity}"]])[{coefficient + 1}]\n')
+
+
 def scan_call(arguments: list[str], reml: bool, hsq: float | None, position: str) -> str:
     """R code that assigns `observed`: the LOD score of qtl2's scan1 at a position, with the named arguments at hand."""
     given = "".join(f", {name} = {name}" for name in arguments)

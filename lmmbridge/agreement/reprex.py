@@ -1,6 +1,6 @@
 """Reprex folders: one wrong number with everything that shows it, for people who have neither lmmbridge nor its data.
 
-A folder holds the data (CSV, numbers with 17 digits: the very doubles), `case.R` (the package alone gives the number),
+A folder holds the data (CSV, numbers with 17 digits: the very doubles), `case.R` (the package, or the R function, alone gives the number),
 `case.py` (plain numpy says what is right, by covariance matrices written out), `expected.json` and `README.txt`.
 """
 from __future__ import annotations
@@ -64,6 +64,8 @@ class Reprex:
         Whether the number observed is rounding noise, another one on every machine.
     report : str
         The draft of a report to the authors, in Markdown; none where empty.
+    call_python : str
+        Python code that gets `observed` from the inputs as plain arrays, where a Python function of the user's gave it.
     """
 
     title: str
@@ -78,11 +80,17 @@ class Reprex:
     expected: float
     noise: bool = False
     report: str = ""
+    call_python: str = ""
 
     @property
-    def package(self) -> str:
-        """The R package behind the engine; for an engine in Python, lmmbridge."""
-        return getattr(ENGINES[self.engine], "package", "lmmbridge")
+    def package(self) -> str | None:
+        """The R package behind the engine; for an engine in Python, lmmbridge; None for a function of the user's."""
+        return getattr(ENGINES[self.engine], "package", "lmmbridge") if self.engine in ENGINES else None
+
+    @property
+    def who(self) -> str:
+        """What gave the number, with its version where that is known."""
+        return f"{self.package or self.engine} {self.version}".removesuffix(" unknown")
 
 
 def of_divergence(entry: Divergence, engine: str) -> Reprex:
@@ -211,22 +219,26 @@ def _case_r(reprex: Reprex, alone: bool = False) -> str:
     data = resources.files(__package__)
     files = _files_in_r(reprex) if alone else data.joinpath("reprex_files.R").read_text(encoding="utf-8").strip()
     reads = "\n".join(f'{name} <- {_reader(value)}("{name}")' for name, value in reprex.inputs.items())
-    return f"""\
-{_comment(reprex.title)}
-#
-# Needs R and the package {reprex.package}, nothing else.{"" if alone else " Run it with: Rscript case.R"}
-
+    needs = f"the package {reprex.package}" if reprex.package else "what the function below uses"
+    check = f"""\
 if (!requireNamespace("{reprex.package}", quietly = TRUE))
     stop("the R package {reprex.package} is not in ", toString(.libPaths()),
          "; if it is in another library, name that in the environment variable R_LIBS", call. = FALSE)
 
-{files}
+""" if reprex.package else ""
+    version = f'cat("{reprex.package}", packageDescription("{reprex.package}")$Version, "\\n")\n' if reprex.package else ""
+    return f"""\
+{_comment(reprex.title)}
+#
+# Needs R and {needs}, nothing else.{"" if alone else " Run it with: Rscript case.R"}
+
+{check}{files}
 
 {data.joinpath("reprex_data.R").read_text(encoding="utf-8").strip()}
 
 {reads}
 
-# --- what {reprex.package} gives: {reprex.quantity}
+# --- what {reprex.package or reprex.engine} gives: {reprex.quantity}
 
 {reprex.call.strip()}
 
@@ -235,8 +247,7 @@ if (!requireNamespace("{reprex.package}", quietly = TRUE))
 expected <- {_r_number(reprex.expected)}
 
 observed <- as.numeric(observed)[1]
-cat("{reprex.package}", packageDescription("{reprex.package}")$Version, "\\n")
-cat(sprintf("observed %.17g\\n", observed))
+{version}cat(sprintf("observed %.17g\\n", observed))
 cat(sprintf("expected %.17g\\n", expected))
 cat(sprintf("difference %.17g\\n", observed - expected))
 """
@@ -252,7 +263,7 @@ def _case_py(reprex: Reprex, alone: bool = False) -> str:
 
 Needs Python and numpy, nothing else.{"" if alone else " Run it with: python3 case.py"}
 """
-import csv{chr(10) + "import io" if alone else ""}
+import csv{chr(10) + "import importlib.util" if reprex.call_python else ""}{chr(10) + "import io" if alone else ""}
 {"" if alone else "from pathlib import Path" + chr(10)}
 import numpy as np
 
@@ -266,13 +277,27 @@ import numpy as np
 
 {reprex.direct.strip()}
 
-# --- what {reprex.package} {reprex.version} gave (case.R asks it again)
+# --- what {reprex.who} gave{" (case.R asks it again)" if reprex.call is not None else ""}
 
 observed = {_python_number(reprex.observed)}
 
 print("expected %.17g" % expected)
 print("observed %.17g" % observed)
 print("difference %.17g" % (observed - expected))
+{_function_again(reprex) if reprex.call_python else ""}'''
+
+
+def _function_again(reprex: Reprex) -> str:
+    """Python code that asks a Python function again, where it can be imported."""
+    module = reprex.engine.partition(":")[0]
+    return f'''
+# --- what {reprex.engine} gives now, where PYTHONPATH has its module
+
+if importlib.util.find_spec("{module.partition(".")[0]}") is None:
+    print("{module} cannot be imported here; name its folder in PYTHONPATH")
+else:
+{textwrap.indent(reprex.call_python.strip(), "    ")}
+    print("again %.17g" % observed)
 '''
 
 
@@ -314,7 +339,7 @@ def _expected_json(reprex: Reprex) -> str:
     content = {"title": reprex.title, "quantity": reprex.quantity, "engine": reprex.engine, "package": reprex.package,
                "version": reprex.version, "observed": number(reprex.observed), "expected": number(reprex.expected),
                "difference": number(reprex.observed - reprex.expected), "rounding_noise": reprex.noise,
-               "lmmbridge": __version__, "provenance": provenance([reprex.package] if reprex.call is not None else [])}
+               "lmmbridge": __version__, "provenance": provenance([reprex.package] if reprex.call and reprex.package else [])}
     return json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
@@ -322,13 +347,17 @@ def _readme(reprex: Reprex) -> str:
     observed = "no number" if np.isnan(reprex.observed) else f"{reprex.observed:.7g}"
     noise = " This is rounding noise: it differs from machine to machine." if reprex.noise else ""
     data = ", ".join(f"{name}.csv" for name in reprex.inputs)
-    who = f"{reprex.package} {reprex.version}"
+    who = f"{reprex.who} ({reprex.engine})" if reprex.package else reprex.who
     paragraphs = [reprex.title, "=" * min(len(reprex.title), WIDTH), *reprex.words,
-                  f"The number: {reprex.quantity}. {who} ({reprex.engine}) gives {observed}; {reprex.expected:.7g} is "
+                  f"The number: {reprex.quantity}. {who} gives {observed}; {reprex.expected:.7g} is "
                   f"right.{noise}"]
-    if reprex.call is not None:
+    if reprex.call is not None and reprex.package is None:
+        paragraphs.append("case.R    what the R function gives. Needs R and what the function uses: Rscript case.R")
+    elif reprex.call is not None:
         paragraphs.append(f"case.R    what {reprex.package} gives. Needs R and {reprex.package}: Rscript case.R, or R_LIBS=LIBRARY "
                           f"Rscript case.R where {reprex.package} is in a library of its own")
+    elif reprex.call_python:
+        paragraphs.append(f"case.py asks {reprex.engine} again, too, where PYTHONPATH names the folder of its module.")
     else:
         paragraphs.append(f"The engine {reprex.engine} is part of lmmbridge, so that there is no case.R.")
     paragraphs += ["case.py   what is right, by covariance matrices written out. Needs numpy: python3 case.py",

@@ -205,8 +205,9 @@ class Run:
     def _keep(self, problem: Problem, reml: bool, case: dict[str, Any]) -> None:
         case["reprex"] = {}
         if any(case["verdicts"].get(verdict) for verdict in FAILING):
-            versions = {name: self.available[name].version for name in self.live if name not in self.others}
-            for engine, reprex in comparison_reprex.of_case(problem, reml, case, versions, self.ledger).items():
+            functions = {name: engine for name, engine in self.others.items() if isinstance(engine, FunctionEngine)}
+            versions = {name: self.available[name].version for name in self.live if name in functions or name not in self.others}
+            for engine, reprex in comparison_reprex.of_case(problem, reml, case, versions, self.ledger, functions).items():
                 folder = Path("reprex") / safe_name(case["case"]) / safe_name(engine)
                 write_reprex(self.out / folder, reprex, replace=True)
                 texts = scripts(reprex)

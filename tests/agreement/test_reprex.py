@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -24,6 +25,7 @@ from lmmbridge.agreement.register import REGISTER
 from lmmbridge.agreement.reprex import Reprex, csv_text, of_divergence, safe_name, scripts, write_reprex
 from lmmbridge.agreement.run import Run, availability
 from lmmbridge.engines import ENGINES
+from lmmbridge.engines.function import RFunctionEngine, python_function
 from lmmbridge.qtl2 import Genoprobs, from_r
 from lmmbridge.qtl2.maps import Map
 from lmmbridge.qtl2.scan_data import ScanData
@@ -372,6 +374,77 @@ def test_an_engine_that_fails_gets_a_folder(tmp_path, live):
     assert "gives no heritability" in (folder / "README.txt").read_text()
     r, python = by_r(folder, tmp_path / "nowhere"), by_python(folder, tmp_path / "nowhere")
     assert r["observed"] == pytest.approx(python["expected"], abs=1e-7)     # the real function does fit
+
+
+#: Functions of a user's with a flaw: σ² under ML is Q/(n−1), or there is no answer.
+FLAWED = """\
+from lmmbridge.fitting import fit_lmm
+
+def fit(y, X, K, reml):
+    found = fit_lmm(y, K, X, reml=reml)
+    return {"hsq": found.hsq, "loglik": found.loglik, "sigmasq": found.sigmasq*(1 if reml else len(y)/(len(y) - 1))}
+
+def fail(y, X, K, reml):
+    raise ArithmeticError("no fit today")
+"""
+FLAWED_IN_R = """\
+function(y, X, K, reml) {   # Q/(n - 1)
+    found <- lmmreference::fit_lmm(cbind(y), K, X, NULL, reml)
+    list(hsq = found$hsq, loglik = found$loglik, sigmasq = found$sigmasq*if (reml) 1 else length(y)/(length(y) - 1))
+}"""
+
+
+def run_function(engine, out):
+    return Run(out, availability(["python", "dense"]) | {engine.name: engine.availability()}, problems("h0-n10-p1"), {}, "test",
+               LEDGER | {engine.name: LEDGER["python"]}, arbitrate=False, engines={engine.name: engine}).execute()
+
+
+@pytest.fixture
+def flawed(tmp_path, monkeypatch):
+    (tmp_path / "flawed_model.py").write_text(FLAWED, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "flawed_model", raising=False)
+    return lambda name: python_function(f"flawed_model:{name}")
+
+
+def test_a_python_function_that_is_off_gets_a_folder_that_asks_it_again(flawed, tmp_path, tolerance):
+    results = run_function(flawed("fit"), tmp_path / "out")
+    reml, ml = (case["reprex"] for case in results["cases"])
+    assert reml == {} and list(ml) == ["flawed_model:fit"]
+    folder = tmp_path / "out" / ml["flawed_model:fit"]["folder"]
+    assert {path.name for path in folder.iterdir()} == {"y.csv", "X.csv", "K.csv", "case.py", "expected.json", "README.txt"}
+    python = by_python(folder, tmp_path / "nowhere")
+    assert python["observed"] / python["expected"] == pytest.approx(10 / 9, rel=tolerance("nine_digits"))
+    assert json.loads((folder / "expected.json").read_text())["observed"] == python["observed"]
+    words = (folder / "README.txt").read_text()
+    assert "flawed_model:fit" in words and "unknown" not in words and "part of lmmbridge" not in words
+    text = tmp_path / "alone.py"
+    text.write_text(ml["flawed_model:fit"]["python"], encoding="utf-8")
+    for script in (folder / "case.py", text):
+        done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=os.environ | {
+            "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(reprex.__file__).parents[2])])})
+        again = float(re.search(r"^again (\S+)$", done.stdout, re.M)[1])
+        assert again == pytest.approx(python["observed"], rel=tolerance("reprex"))
+
+
+def test_a_python_function_that_fails_gets_a_folder_with_its_words(flawed, tmp_path):
+    results = run_function(flawed("fail"), tmp_path / "out")
+    folder = tmp_path / "out" / results["cases"][0]["reprex"]["flawed_model:fail"]["folder"]
+    words = (folder / "README.txt").read_text()
+    assert "flawed_model:fail gives no heritability: ArithmeticError: no fit today" in re.sub(r"\s+", " ", words)
+    assert np.isnan(by_python(folder, tmp_path / "nowhere")["observed"])
+
+
+def test_an_r_function_that_is_off_gets_a_folder_that_asks_it_again(tmp_path, live, tolerance):
+    live("r-reference")
+    results = run_function(RFunctionEngine(FLAWED_IN_R), tmp_path / "out")
+    reml, ml = (case["reprex"] for case in results["cases"])
+    assert reml == {} and list(ml) == ["r-function"]
+    folder = tmp_path / "out" / ml["r-function"]["folder"]
+    r, python = by_r(folder, tmp_path / "nowhere"), by_python(folder, tmp_path / "nowhere")
+    assert python["observed"] / python["expected"] == pytest.approx(10 / 9, rel=tolerance("nine_digits"))
+    assert r["observed"] == pytest.approx(python["observed"], rel=tolerance("reprex"))
 
 
 def test_an_interrupted_run_writes_its_folders_again(tmp_path, live):
