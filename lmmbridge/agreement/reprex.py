@@ -1,7 +1,7 @@
 """Reprex folders: one wrong number with everything that shows it, for people who have neither lmmbridge nor its data.
 
-A folder holds the data (CSV, numbers with 17 digits: the very doubles), `case.R` (the package, or the R function, alone gives the number),
-`case.py` (plain numpy says what is right, by covariance matrices written out), `expected.json` and `README.txt`.
+A folder holds the data (CSV, numbers with 17 digits: the very doubles), `case.R` (the package, or the R function, alone
+gives the number), `case.py` (plain numpy says what is right, by covariance matrices written out), `expected.json` and `README.txt`.
 """
 from __future__ import annotations
 

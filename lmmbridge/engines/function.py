@@ -4,7 +4,8 @@ It is called as f(y, X, K, reml), one phenotype at a time: y has length n, X sha
 reml is true or false. It gives hsq, its estimate, and loglik and sigmasq there, and beta (length p) where it has one: in Python
 as a mapping or as attributes, in R as a list. Two more arguments are used where the function has them by name: `hsq`, a
 number at which to evaluate in place of estimating it (without it nothing is compared at fixed hsq, and laws cannot be applied),
-and `weights`, 1/variance (without it the engine takes no weights).
+and `weights`, 1/variance (without it the engine takes no weights). A Python function that changes its arguments in place has
+failed.
 """
 from __future__ import annotations
 

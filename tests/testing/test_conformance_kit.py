@@ -116,7 +116,7 @@ def test_a_case_that_no_other_engine_answers_fails_and_one_of_several_does_not()
     def fit(y, X, K, reml):
         return as_python(y, X, K, reml)
     problem = Problem("made", "", DATA["h0-n10-p1"])
-    with pytest.raises(pytest.fail.Exception, match=r"no engine to compare with gave an answer \(dense: ArithmeticError: too hard\)"):
+    with pytest.raises(pytest.fail.Exception, match=r"no engine to compare with gave an answer \(dense: .*too hard\)"):
         CaseCheck(problem, True, {"dense": Silent()}).check(fit)
     CaseCheck(problem, True, {"python": ENGINES["python"], "dense": Silent()}).check(fit)
 
