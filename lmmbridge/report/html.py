@@ -32,8 +32,6 @@ SCALES = {"loglik": "|a − b| / (1 + |b|)", "sigmasq": "|a − b| / |b|",
                      "natural logarithms",
           "LOD": "|a − b|, the largest of all positions",
           "peaks, intervals": "number of phenotypes for which the two do not give the same chromosomes and positions"}
-#: How tables call a quantity.
-SYMBOLS = {"loglik": "log likelihood", "sigmasq": "σ²", "beta": "β", "hsq": "ĥ"}
 #: Digits of agreement below which a cell of the heat tables gets the class.
 HEAT = ((9.0, "few"), (11.0, "d9"), (13.0, "d11"), (15.0, "d13"))
 
@@ -52,7 +50,6 @@ def write(results: dict[str, Any], path: Path) -> None:
 
 def render(results: dict[str, Any]) -> str:
     """The page's text."""
-    quantities, rows = summary.matrix(results)
     heat_quantities, heat_rows = summary.heat(results)
     reference = next((name for name in REFERENCES if any(name in pair.split(" – ") for pair in heat_rows)), None)
     with_reference = {pair: cells for pair, cells in heat_rows.items() if reference in pair.split(" – ")}
@@ -62,15 +59,15 @@ def render(results: dict[str, Any]) -> str:
     by_engine, by_case = summary.ill_conditioned(results)
     return page(
         "report.html", results=results, sections={id: title for id, title in SECTIONS.items() if id != "laws" or results["laws"]},
-        headline=summary.headline(results), MEANING=MEANING, FAILING=FAILING, MARKS=summary.MARKS,
+        headline=summary.headline(results), partly=summary.partly(results), PARTLY=summary.PARTLY, MEANING=MEANING, FAILING=FAILING, MARKS=summary.MARKS,
         MOST_ROWS=MOST_ROWS, MOST_EXAMPLES=MOST_EXAMPLES, SCALES=SCALES, VERDICT=case_table.VERDICT,
         NO_DIGITS=case_table.NO_DIGITS, case_table=case_table.case_table(results),
         counted=[list(ORDER).index(verdict) for verdict in results["verdicts"] if verdict != "not available"],
-        recorded=[engine for engine in results["engines"] if engine["status"] == "recorded"],
+        recorded=summary.recorded_sentence(results),
         families=summary.by_family(results), found=summary.disagreements(results), reprexes=summary.reprexes(results),
         heat_quantities=heat_quantities, heat_rows=heat_rows, heat_reference=reference if len(heat_rows) > 1 else None,
         heat_with_reference=with_reference, DECISIONS=summary.DECISIONS,
-        square=_square(results, quantities, rows), right=summary.who_is_right(results), SYMBOLS=SYMBOLS,
+        square=_square(results, heat_rows), right=summary.who_is_right(results), SYMBOLS=summary.SYMBOLS,
         LARGEST=LARGEST, DIGITS=DIGITS, divergences=summary.divergences(results),
         not_comparable=summary.not_comparable(results), remarks=summary.remarks(results), by_engine=by_engine,
         by_case=by_case, problems=summary.problems(results), timings=summary.timings(results),
@@ -88,19 +85,13 @@ def page(template: str, **values: Any) -> str:
     return environment.get_template(template).render(**values)
 
 
-def _live(results: dict[str, Any]) -> list[str]:
-    return [engine["name"] for engine in results["engines"] if engine["status"] not in ("not available", "failed")]
-
-
-def _square(results: dict[str, Any], quantities: list[str], rows: dict[str, list[float | None]]
-            ) -> dict[str, dict[str, dict[str, Any]]]:
+def _square(results: dict[str, Any], rows: dict[str, dict[str, dict[str, Any]]]) -> dict[str, dict[str, dict[str, Any]]]:
     """Engine × engine: above the diagonal digits of the log likelihood at fixed hsq, below it the share identical."""
-    if "loglik at fixed hsq" not in quantities:
-        return {}
-    column = quantities.index("loglik at fixed hsq")
-    digits = {tuple(pair.split(" – ")): values[column] for pair, values in rows.items()}
+    digits = {tuple(pair.split(" – ")): cells["loglik at fixed hsq"]["digits"] for pair, cells in rows.items()
+              if "loglik at fixed hsq" in cells}
     same = summary.identical(results)
-    names = [name for name in _live(results) if any(name in pair for pair in digits)]
+    names = [engine["name"] for engine in results["engines"] if any(
+        engine["name"] in pair for pair, found in digits.items() if found is not None)]
     return {a: {b: {"digits": digits.get((a, b)), "same": same.get((b, a))} for b in names} for a in names}
 
 

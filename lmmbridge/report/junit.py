@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 from xml.etree import ElementTree
@@ -47,9 +47,10 @@ def render(results: dict[str, Any]) -> bytes:
     results : dict
         The content of results.json.
     """
+    recorded = _recorded(results)
     families: dict[str, list[_Test]] = {}
     for case in results["cases"]:
-        families.setdefault(case["problem"].split("/")[0], []).extend(_of_case(case))
+        families.setdefault(case["problem"].split("/")[0], []).extend(_of_case(case, recorded))
     suites = ElementTree.Element("testsuites", {"name": "lmmbridge"})
     timestamp = _timestamp(results["date"])
     run = _suite(suites, "lmmbridge", _of_run(results), timestamp)
@@ -61,14 +62,20 @@ def render(results: dict[str, Any]) -> bytes:
     return ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True) + b"\n"
 
 
+def _recorded(results: dict[str, Any]) -> dict[str, str]:
+    """What is told of each engine that did not run here."""
+    return {engine["name"]: f"{engine['name']}: recorded, not run here ({when})"
+            for when, engines in summary.recorded(results).items() for engine in engines}
+
+
 def _of_run(results: dict[str, Any]) -> list[_Test]:
     """Tests that concern no case."""
-    failures = results["failures"]
+    failures, recorded = results["failures"], _recorded(results)
     tests = [_Test("run", "status", "failure" if results["status"] else "", "status", "; ".join(failures), "\n".join(failures))]
     for engine in results["engines"]:
         outcome = {"not available": "skipped", "failed": "error"}.get(engine["status"], "")
         message = f"{engine['status']}: {engine['remedy']}" if engine["remedy"] else engine["status"]
-        tests.append(_Test("engines", engine["name"], outcome, engine["status"], message))
+        tests.append(_Test("engines", engine["name"], outcome, engine["status"], message, out=recorded.get(engine["name"], "")))
     tests += [_Test("problems", family, "skipped", "not available", f"not available: {why}")
               for family, why in results["unavailable_problems"].items()]
     for law in results["laws"]:
@@ -78,8 +85,8 @@ def _of_run(results: dict[str, Any]) -> list[_Test]:
     return tests
 
 
-def _of_case(case: dict[str, Any]) -> list[_Test]:
-    """A test for every engine and for every pair."""
+def _of_case(case: dict[str, Any], recorded: dict[str, str]) -> list[_Test]:
+    """A test for every engine and for every pair; `recorded` says what is told of engines that did not run here."""
     alone: dict[str, list[dict[str, Any]]] = {engine: [] for engine in case["engines"]}
     pairs: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for record in case["comparisons"]:
@@ -87,8 +94,14 @@ def _of_case(case: dict[str, Any]) -> list[_Test]:
             alone.setdefault(record["a"], []).append(record)
         else:
             pairs.setdefault((record["a"], record["b"]), []).append(record)
-    tests = [_of_engine(case, engine, records) for engine, records in alone.items()]
-    return tests + [_of_pair(case, pair, records) for pair, records in pairs.items()]
+    tests = [(_of_engine(case, engine, records), [engine]) for engine, records in alone.items()]
+    tests += [(_of_pair(case, pair, records), pair) for pair, records in pairs.items()]
+    return [_told(test, [recorded[engine] for engine in engines if engine in recorded]) for test, engines in tests]
+
+
+def _told(test: _Test, recorded: list[str]) -> _Test:
+    """The same that tells, first, of engines whose answers are recorded; no time is one that they took."""
+    return replace(test, out="\n".join([*recorded, test.out]).strip(), seconds=0.0) if recorded else test
 
 
 def _of_engine(case: dict[str, Any], engine: str, records: list[dict[str, Any]]) -> _Test:
@@ -114,7 +127,8 @@ def _of_pair(case: dict[str, Any], pair: tuple[str, str], records: list[dict[str
         outcome = ""
     lines = {one: [_line(record, one, len(case["phenotypes"])) for record in records if record["counts"].get(one)]
              for one in counts if one != "agree"}
-    told = [line for one in TOLD for line in lines.get(one, [])]
+    told = [f"{record['quantity']}: compared {summary.extent(record)}" for record in records if summary.is_partial(record)]
+    told += [line for one in TOLD for line in lines.get(one, [])]
     if not outcome:
         return _Test(case["case"], name, out="\n".join(told))
     wrong = [line for one in ("unexplained", "engine failed") for line in lines.get(one, [])]

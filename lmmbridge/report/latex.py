@@ -25,8 +25,6 @@ from lmmbridge.report.style import Drawing, settings
 
 #: Rows of a table; results.json has them all.
 MOST_ROWS, MOST_EXAMPLES = 100, 8
-#: How tables call a quantity.
-SYMBOLS = {"loglik": "log likelihood", "sigmasq": "σ²", "beta": "β", "hsq": "ĥ"}
 #: Letters that mark cells of the table of digits in which not all comparisons agree.
 LETTERS = {"unexplained": "u", "engine failed": "f", "known divergence": "d", "explained": "e", "not comparable": "n",
            "not available": "a"}
@@ -181,9 +179,9 @@ def _context(results: dict[str, Any]) -> dict[str, Any]:
     for entry in divergences:
         entry["examples"] = _one_pair_each(entry["examples"])
     return {
-        "results": results, "headline": summary.headline(results), "MEANING": MEANING, "FAILING": FAILING,
-        "MOST_ROWS": MOST_ROWS, "MOST_EXAMPLES": MOST_EXAMPLES, "SYMBOLS": SYMBOLS, "LETTERS": LETTERS, "DIGITS": DIGITS,
-        "LARGEST": LARGEST, "DECISIONS": summary.DECISIONS,
+        "results": results, "headline": summary.headline(results), "partly": summary.partly(results), "MEANING": MEANING, "FAILING": FAILING,
+        "MOST_ROWS": MOST_ROWS, "MOST_EXAMPLES": MOST_EXAMPLES, "SYMBOLS": summary.SYMBOLS, "LETTERS": LETTERS, "DIGITS": DIGITS,
+        "LARGEST": LARGEST,
         "used": used, "r": results["provenance"]["r"] if any(
             "RCoreTeam" in bibliography.ENGINES.get(engine["name"], ("RCoreTeam",)) for engine in used) else None,
         "missing": [engine for engine in results["engines"] if engine["status"] not in ("live", "recorded")],
@@ -202,9 +200,8 @@ def _context(results: dict[str, Any]) -> dict[str, Any]:
 
 def _heats(quantities: list[str], rows: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """The table of digits in two, of likelihoods and of scans, where there are such."""
-    scans = {name for name in quantities if name in summary.DECISIONS or name.startswith("LOD")}
-    for kind, columns in (("likelihoods", [name for name in quantities if name not in scans]),
-                          ("scans", [name for name in quantities if name in scans])):
+    for kind, columns in (("likelihoods", [name for name in quantities if not summary.of_scans(name)]),
+                          ("scans", [name for name in quantities if summary.of_scans(name)])):
         pairs = {pair: cells for pair, cells in rows.items() if cells.keys() & set(columns)}
         if pairs:
             yield {"kind": kind, "quantities": columns, "rows": pairs}
@@ -232,19 +229,17 @@ def _heading(quantity: str) -> Markup:
     name, _, where = quantity.partition(" at ")
     symbol = name.removeprefix("reported ")
     parts = ["fixed"] if where == "fixed hsq" else ["reported"] if symbol != name else []
-    symbol = (SYMBOLS | {"loglik": "log L"}).get(symbol, symbol)
+    symbol = (summary.SYMBOLS | {"loglik": "log L"}).get(symbol, symbol)
     parts += [symbol] if where in ("", "fixed hsq") else [symbol, where]
     return Markup(r"\linebreak{}").join(map(latex_text.text, parts))
 
 
-def _cell(cell: dict[str, Any] | None, quantity: str) -> Markup:
+def _cell(cell: dict[str, Any] | None) -> Markup:
     """Digits of agreement, with the letters of the other verdicts."""
     if cell is None:
         return Markup(r"--\letters{}")
-    alike = quantity in summary.DECISIONS and not cell["others"]
-    shown = f"{cell['digits']:.1f}" if cell["digits"] is not None else "=" if alike else "--"
-    letters = ",".join(letter for verdict, letter in LETTERS.items() if verdict in cell["others"])
-    return Markup(rf"{shown}\letters{{{letters}}}")
+    letters = ",".join([letter for verdict, letter in LETTERS.items() if verdict in cell["others"]] + ["p"] * bool(cell["partly"]))
+    return latex_text.text(cell["shown"]) + Markup(rf"\letters{{{letters}}}")
 
 
 def _count(number: int) -> Markup:

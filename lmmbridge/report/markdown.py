@@ -79,7 +79,8 @@ def _more(number: int) -> list[str]:
 def _head(results: dict[str, Any]) -> list[str]:
     mark = "✗ Failed" if results["status"] else "✓ Passed"
     failures = [f"- {sentence(failure)}" for failure in results["failures"]]
-    return [f"# {mark}: {sentence(headline(results))}", *_list(failures, MOST["failing"])]
+    recorded = summary.recorded_sentence(results)
+    return [f"# {mark}: {sentence(headline(results))}", *(["", text(recorded)] if recorded else []), *_list(failures, MOST["failing"])]
 
 
 def _verdicts(results: dict[str, Any]) -> list[str]:
@@ -136,17 +137,18 @@ def _divergences(results: dict[str, Any]) -> list[str]:
 
 def _digits(results: dict[str, Any]) -> list[str]:
     quantities, pairs = summary.heat(results)
+    partly = summary.partly(results)
     if not pairs:
         return []
     rows = ([name(pair), *("" if cell is None else _cell(cell) for cell in map(cells.get, quantities))]
             for pair, cells in list(pairs.items())[:MOST["pairs"]])
-    return ["## Digits of agreement", "", "The fewest of all cases that agree; a sign stands for verdicts other than "
-            "✓ agree that occur.", "", *_table(["engines", *map(text, quantities)], rows, len(pairs))]
+    return ["## Digits of agreement", "", "The fewest of all cases that agree; = says that all decisions are identical, and a "
+            "sign stands for verdicts other than ✓ agree that occur.",
+            *(["", f"{summary.PARTLY}: {text(partly)}."] if partly else []), "", *_table(["engines", *map(text, quantities)], rows, len(pairs))]
 
 
 def _cell(cell: dict[str, Any]) -> str:
-    digits = "–" if cell["digits"] is None else f"{cell['digits']:.1f}"
-    return " ".join([digits, *(MARKS[verdict] for verdict in cell["others"])])
+    return " ".join([cell["shown"], *(MARKS[verdict] for verdict in cell["others"]), *([summary.PARTLY] if cell["partly"] else [])])
 
 
 def _not_comparable(results: dict[str, Any]) -> list[str]:

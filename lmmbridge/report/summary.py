@@ -8,15 +8,20 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from lmmbridge.agreement.verdicts import ORDER, worst
+from lmmbridge.agreement.scan_comparison import DECISIONS
+from lmmbridge.agreement.verdicts import MADE, ORDER, worst
 
 #: Verdicts that a reader wants to see one by one.
 OF_INTEREST = ("engine failed", "unexplained", "known divergence", "explained")
-#: What is decided on LOD curves; a difference is a number of phenotypes.
-DECISIONS = ("peaks", "LOD intervals", "Bayes intervals")
+#: How tables call a quantity.
+SYMBOLS = {"loglik": "log likelihood", "sigmasq": "σ²", "beta": "β", "hsq": "ĥ"}
+#: Verdicts on decisions that could be held against each other and are not the same.
+DIFFER = ("explained", "known divergence", "unexplained")
 #: A sign for each verdict, so that colour is never the only one.
 MARKS = {"agree": "✓", "explained": "◆", "known divergence": "▲", "not comparable": "○", "not available": "–",
          "engine failed": "✕", "unexplained": "✖"}
+#: Marks what was not compared at every point.
+PARTLY = "◔"
 #: What is said of failing verdicts in the headline, the worst first.
 WRONG = {"unexplained": "unexplained", "engine failed": "without an answer because an engine failed"}
 #: The numbers in an engine's sentence that tell one case from another; single digits, as in hsq = 0, are words.
@@ -59,9 +64,37 @@ def is_scan(case: dict[str, Any]) -> bool:
     return case.get("scan") is not None
 
 
+def recorded_mark(engine: dict[str, Any]) -> str:
+    """What follows the name or the version of an engine of the results whose answers are recorded."""
+    return " (recorded)" if engine["status"] == "recorded" else ""
+
+
 def version(engine: dict[str, Any]) -> str:
     """The version of an engine of the results, marked where its answers are recorded; else why there is none."""
-    return (engine["version"] or engine["status"]) + (" (recorded)" if engine["status"] == "recorded" else "")
+    return (engine["version"] or engine["status"]) + recorded_mark(engine)
+
+
+def recorded(results: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """When and on what answers were recorded → the engines whose answers they are."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for engine in results["engines"]:
+        if engine["status"] == "recorded":
+            found.setdefault(engine["recorded"] or "when is not on record", []).append(engine)
+    return found
+
+
+def recorded_sentence(results: dict[str, Any]) -> str:
+    """Which engines did not run here, and when and on what their answers were recorded; "" where all ran."""
+    groups = [", ".join(f"{engine['name']} {engine['version']}" for engine in engines) + f" ({when})"
+              for when, engines in recorded(results).items()]
+    return f"Recorded, not run here: {'; '.join(groups)}." if groups else ""
+
+
+def compared(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """The engines of the results of which something was compared with another."""
+    names = {name for case in results["cases"] for record in case["comparisons"]
+             if record["b"] is not None and record["counts"].keys() & MADE for name in (record["a"], record["b"])}
+    return [engine for engine in results["engines"] if engine["name"] in names]
 
 
 def basis(results: dict[str, Any], cases: list[dict[str, Any]]) -> str:
@@ -72,9 +105,10 @@ def basis(results: dict[str, Any], cases: list[dict[str, Any]]) -> str:
     answered = [f"{engine['name']} {version(engine)}" for engine in results["engines"] if any(
         case["engines"].get(engine["name"], {}).get("status") == "answered" for case in cases)]
     number = f"{len(cases):,} case{'' if len(cases) == 1 else 's'}"
-    scale = "twice K, as R/qtl2's" if all(map(is_scan, cases)) else "K as given"
+    scales = [scale for scale, there in (("K as given", not all(map(is_scan, cases))), (
+        "twice K, as R/qtl2's, in scans", any(map(is_scan, cases)))) if there]
     return (f"{n} individuals, {number}, {criteria}; {', '.join(answered)}. Log likelihoods with every constant, σ² the total "
-            f"variance, hsq under {scale}.")
+            f"variance, hsq under {' and under '.join(scales)}.")
 
 
 def heat(results: dict[str, Any]) -> tuple[list[str], dict[str, dict[str, dict[str, Any]]]]:
@@ -85,7 +119,8 @@ def heat(results: dict[str, Any]) -> tuple[list[str], dict[str, dict[str, dict[s
     quantities : list of str
     rows : dict
         Pair ("a – b") → quantity → digits (the fewest of what agrees, or None), others (verdict other than agree → number
-        of comparisons), words (the same as text).
+        of comparisons), partly (where not both could be asked everywhere, at how many points at the fewest: `extent`), words (the same as text), shown (what stands in a table: digits, or = where all decisions are
+        identical, or –).
     """
     rows: dict[str, dict[str, dict[str, Any]]] = {}
     quantities: dict[str, None] = {}
@@ -95,33 +130,52 @@ def heat(results: dict[str, Any]) -> tuple[list[str], dict[str, dict[str, dict[s
                 continue
             quantities.setdefault(record["quantity"])
             cell = rows.setdefault(f"{record['a']} – {record['b']}", {}).setdefault(
-                record["quantity"], {"digits": None, "others": Counter()})
+                record["quantity"], {"digits": None, "others": Counter(), "partly": None})
             if record["digits"] is not None:
                 cell["digits"] = record["digits"] if cell["digits"] is None else min(cell["digits"], record["digits"])
+            if is_partial(record) and (cell["partly"] is None or _share(record) < _share(cell["partly"])):
+                cell["partly"] = record
             cell["others"].update({verdict: count for verdict, count in record["counts"].items() if verdict != "agree"})
     for cells in rows.values():
-        for cell in cells.values():
+        for quantity, cell in cells.items():
+            nothing = "=" if quantity in DECISIONS and not cell["others"] else "–"
+            cell["partly"] = cell["partly"] and extent(cell["partly"])
+            cell["shown"] = nothing if cell["digits"] is None else f"{cell['digits']:.1f}"
             words = ["no digits" if cell["digits"] is None else f"{cell['digits']:.1f} digits"]
-            cell["words"] = ", ".join(words + [f"{count:,} {verdict}" for verdict, count in cell["others"].items()])
+            words += [f"{count:,} {verdict}" for verdict, count in cell["others"].items()]
+            cell["words"] = ", ".join(words + ([f"compared {cell['partly']}"] if cell["partly"] else []))
     return sorted(quantities, key=lambda name: (name in DECISIONS, name.startswith("LOD"), name == "optimum",
                                                 name.startswith("reported"), name)), rows
 
 
-def matrix(results: dict[str, Any], scans: bool = False) -> tuple[list[str], dict[str, list[float | None]]]:
-    """Quantities of likelihoods, or of scans; for each pair of engines the fewest digits of agreement in any case."""
-    quantities: dict[str, None] = {}
-    digits: dict[str, dict[str, float]] = {}
-    for case in results["cases"]:
-        if is_scan(case) != scans:
-            continue
-        for comparison in case["comparisons"]:
-            if comparison["b"] is None or comparison["digits"] is None:
-                continue
-            quantities.setdefault(comparison["quantity"])
-            row = digits.setdefault(f"{comparison['a']} – {comparison['b']}", {})
-            row[comparison["quantity"]] = min(comparison["digits"], row.get(comparison["quantity"], 15.0))
-    names = sorted(quantities, key=lambda name: (name == "optimum", name.startswith("reported"), name))
-    return names, {pair: [row.get(name) for name in names] for pair, row in digits.items()}
+def is_partial(record: dict[str, Any]) -> bool:
+    """Whether two engines were compared at some of the points, and not at all."""
+    return record.get("asked", [0])[0] > 0
+
+
+def extent(record: dict[str, Any]) -> str:
+    """At how many points a partial record was compared."""
+    asked, of = record["asked"]
+    return f"at {asked:,} of {of:,} {'given hsq' if of_scans(record['quantity']) else 'points'}"
+
+
+def partly(results: dict[str, Any]) -> str:
+    """What a reader must know where some comparisons were not made at every point; "" where all were."""
+    records = [record for case in results["cases"] for record in case["comparisons"] if is_partial(record)]
+    if not records:
+        return ""
+    return ("not both engines can be asked everywhere (recorded ones answer what they were asked, functions without hsq at their own "
+            f"ĥ alone), and what is shown is of the points where both were: {extent(min(records, key=_share))} where these are fewest")
+
+
+def _share(record: dict[str, Any]) -> float:
+    asked, of = record["asked"]
+    return asked / of
+
+
+def of_scans(quantity: str) -> bool:
+    """Whether it is LOD curves, or decisions on them, that are compared."""
+    return quantity in DECISIONS or quantity.startswith("LOD")
 
 
 def disagreements(results: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -296,10 +350,10 @@ def ill_conditioned(results: dict[str, Any]) -> tuple[list[dict[str, Any]], list
             by_case.append(row)
     by_engine = []
     for engine, points in found.items():
-        measured = sorted((point for point in points if point["off"] is not None), key=lambda point: point["off"])
+        measured = [point for point in points if point["off"] is not None]
         by_engine.append({"engine": engine, "points": len(points), "without": len(points) - len(measured),
-                          "median": measured[len(measured) // 2]["off"] if measured else None,
-                          "largest": measured[-1] if measured else None}
+                          "median": statistics.median(point["off"] for point in measured) if measured else None,
+                          "largest": max(measured, key=lambda point: point["off"], default=None)}
                          | {quantity: max((point[quantity] for point in points if point.get(quantity) is not None),
                                           default=None) for quantity in ("sigmasq_off", "beta_off")})
     by_case.sort(key=lambda row: -max(row["off"].values(), default=0.0))
@@ -314,11 +368,12 @@ def problems(results: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def timings(results: dict[str, Any]) -> dict[str, Counter]:
-    """For each engine, what it was asked → seconds over all cases."""
+    """For each engine that ran here, what it was asked → seconds over all cases."""
+    looked_up = {engine["name"] for engines in recorded(results).values() for engine in engines}
     found: dict[str, Counter] = {}
     for case in results["cases"]:
         for engine, answer in case["engines"].items():
-            if answer["seconds"]:
+            if answer["seconds"] and engine not in looked_up:
                 found.setdefault(engine, Counter()).update(answer["seconds"])
     return found
 
@@ -336,8 +391,8 @@ def scans(results: dict[str, Any]) -> list[dict[str, Any]]:
     -------
     list of dict
         case, n, positions, phenotypes, engines (the pair), given and own (the largest |ΔLOD|; None where there is
-        none), peaks (found by each of the two), decisions (quantity → verdict → phenotypes), differ (quantity →
-        phenotypes whose decisions are not the same), verdict.
+        none), peaks (found by each of the two), decisions (quantity → verdict → phenotypes), decided (the same in words),
+        verdict.
     """
     rows = []
     for case in results["cases"]:
@@ -353,11 +408,19 @@ def scans(results: dict[str, Any]) -> list[dict[str, Any]]:
             rows.append({"case": case["case"], "n": case["n"], "positions": case["scan"]["positions"],
                          "phenotypes": len(case["phenotypes"]), "engines": pair, **lod,
                          "peaks": [len(case["scan"]["peaks"].get(name, [])) for name in pair],
-                         "decisions": decided,
-                         "differ": {name: number for name, counts in decided.items()
-                                    if (number := sum(counts.values()) - counts.get("agree", 0))},
+                         "decisions": decided, "decided": _decided(decided),
                          "verdict": worst(verdict for one in found.values() for verdict in one["counts"])})
     return rows
+
+
+def _decided(decisions: dict[str, dict[str, int]]) -> str:
+    """Which decisions differ, or could not be compared, and for how many phenotypes."""
+    words = []
+    for quantity, counts in decisions.items():
+        differ = sum(counts.get(verdict, 0) for verdict in DIFFER)
+        rest = sum(counts.values()) - differ - counts.get("agree", 0)
+        words += [f"{quantity} {what} for {number:,}" for what, number in (("differ", differ), ("not compared", rest)) if number]
+    return ", ".join(words) or ("identical" if decisions else "–")
 
 
 def decisions(results: dict[str, Any]) -> dict[str, dict[str, Counter]]:

@@ -17,8 +17,12 @@ from lmmbridge.agreement.arbiter import LARGEST
 from lmmbridge.agreement.register import Divergence, Finding
 from lmmbridge.agreement.verdicts import FAILING, MEANING
 from lmmbridge.engines import ENGINES, Availability
-from lmmbridge.report.summary import DECISIONS, by_family, decisions, disagreements, is_scan, matrix, who_is_right
+from lmmbridge.report import summary
+from lmmbridge.report.names import printable, shown
+from lmmbridge.report.summary import DECISIONS
 
+#: Longer names of engines are cut in tables of 80 columns.
+LONGEST_ENGINE = 20
 STYLE = {"agree": "green", "known divergence": "yellow", "explained": "yellow", "not comparable": "dim",
          "not available": "dim", "engine failed": "bold red", "unexplained": "bold red"}
 
@@ -28,29 +32,31 @@ def print_engines(console: Console, available: dict[str, Availability], descript
     table = Table("engine", "version", "what runs", title="Engines", title_justify="left")
     for name, found in available.items():
         version = "not available" if found.version is None else found.version + (" (recorded)" if found.recorded else "")
-        table.add_row(name, version, escape(found.remedy or descriptions[name]))
+        table.add_row(escape(shown(name)), _text(version), _text(found.remedy or descriptions[name]))
     console.print(table)
 
 
 def print_results(console: Console, results: dict[str, Any], out: Path) -> None:
     """Verdicts, digits of agreement by pair of engines, and what a reader must look at."""
+    if recorded := summary.recorded_sentence(results):
+        console.print(_text(recorded), highlight=False, soft_wrap=True)
     table = Table("verdict", "comparisons", "meaning", title="Verdicts", title_justify="left")
     for verdict, count in results["verdicts"].items():
         table.add_row(f"[{STYLE[verdict]}]{verdict}[/]", f"{count:,}", MEANING[verdict])
     console.print(table)
 
-    families = by_family(results)
+    families = summary.by_family(results)
     verdicts = list(results["verdicts"])
     table = Table("problems", "cases", "phenotypes", *verdicts, title="By problem", title_justify="left")
     for family, row in families.items():
-        table.add_row(family, str(row["cases"]), str(row["phenotypes"]),
+        table.add_row(_name(family), str(row["cases"]), str(row["phenotypes"]),
                       *(f"{row['verdicts'].get(verdict, 0):,}" for verdict in verdicts))
     console.print(table)
 
     _print_digits(console, results)
     _print_who_is_right(console, results)
     _print_scans(console, results)
-    found = disagreements(results)
+    found = summary.disagreements(results)
     _print_known(console, results)
     _print_laws(console, results)
     for verdict in FAILING:
@@ -58,16 +64,16 @@ def print_results(console: Console, results: dict[str, Any], out: Path) -> None:
         if rows:
             console.print(f"[{STYLE[verdict]}]{verdict}[/]: {len(rows)} comparison records; the largest:")
         for row in rows[:5]:
-            console.print(f"  {row['case']}: {row['engines']}, {row['quantity']}: {row['size']}{row['why']}",
-                          highlight=False, markup=False, soft_wrap=True)
+            line = f"{row['case']}: {row['engines']}, {row['quantity']}: {row['size']}{row['why']}"
+            console.print(f"  {printable(line)}", highlight=False, markup=False, soft_wrap=True)
     folders = [reprex["folder"] for case in results["cases"] for reprex in case["reprex"].values()]
     if folders:
-        console.print(f"For people without lmmbridge: {len(folders)} folders with data and scripts in {out / 'reprex'}",
+        console.print(f"For people without lmmbridge: {len(folders)} folders with data and scripts in {_text(str(out / 'reprex'))}",
                       highlight=False, soft_wrap=True)
     for failure in results["failures"]:
-        console.print(f"[bold red]failed[/]: {escape(failure)}", soft_wrap=True)
-    files = "results.json, cases.csv" + (", peaks.csv" if any(map(is_scan, results["cases"])) else "")
-    console.print(f"Report: {out / 'report.html'}  (also {files}); status {results['status']}",
+        console.print(f"[bold red]failed[/]: {_text(failure)}", soft_wrap=True)
+    files = "results.json, cases.csv" + (", peaks.csv" if any(map(summary.is_scan, results["cases"])) else "")
+    console.print(f"Report: {_text(str(out / 'report.html'))}  (also {files}); status {results['status']}",
                   soft_wrap=True)
 
 
@@ -79,7 +85,7 @@ def _print_known(console: Console, results: dict[str, Any]) -> None:
     table = Table("divergence", "engine", "version", "comparisons", title="Divergences", title_justify="left")
     for row in results["divergences"]:
         version = row["version"] if row["state"] == "known" else f"{row['version']}, seen in {', '.join(row['seen'])}"
-        table.add_row(f"[{STYLE['known divergence']}]known: {row['entry']}[/]", row["engine"], version,
+        table.add_row(f"[{STYLE['known divergence']}]known: {_text(row['entry'])}[/]", _name(row["engine"]), _text(version),
                       f"{row['comparisons']:,}")
     if new:
         table.add_row(f"[{STYLE['unexplained']}]new: on no register[/]", "", "", f"{new:,}")
@@ -93,17 +99,17 @@ def _print_laws(console: Console, results: dict[str, Any]) -> None:
     table = Table("engine", "held", "broken", "not applied", title="Laws", title_justify="left")
     for engine in dict.fromkeys(row["engine"] for row in results["laws"]):
         states = Counter(row["state"] for row in results["laws"] if row["engine"] == engine)
-        table.add_row(escape(engine), *(str(states[state]) for state in ("held", "broken", "not applied")))
+        table.add_row(_name(engine), *(str(states[state]) for state in ("held", "broken", "not applied")))
     console.print(table)
     for row in results["laws"]:
         if row["state"] == "broken":
-            console.print(f"{row['breach']}\n  The law: {row['statement']}\n  The reason: {row['reason']}", markup=False,
+            console.print(f"{printable(row['breach'])}\n  The law: {row['statement']}\n  The reason: {row['reason']}", markup=False,
                           highlight=False, soft_wrap=True)
 
 
 def _print_digits(console: Console, results: dict[str, Any]) -> None:
     """Digits of agreement by pair of engines and quantity."""
-    quantities, rows = matrix(results)
+    quantities, rows = _digits(results, scans=False)
     if not rows:
         return
     short = [f"{quantity.split()[0]}\nat hsq" if "fixed" in quantity else quantity.replace("reported ", "own\n")
@@ -112,28 +118,54 @@ def _print_digits(console: Console, results: dict[str, Any]) -> None:
                   title_justify="left", padding=(0, 0), box=box.SIMPLE_HEAD)
     table.columns[0].no_wrap = True
     for pair, digits in rows.items():
-        table.add_row(pair.replace(" ", ""), *("–" if value is None else f"{value:.1f}" for value in digits))
+        table.add_row(_pair(pair), *digits)
     console.print(table)
+    if partly := summary.partly(results):
+        console.print(f"*: {partly}", highlight=False, soft_wrap=True)
+
+
+def _digits(results: dict[str, Any], scans: bool) -> tuple[list[str], dict[str, list[str]]]:
+    """Quantities of likelihoods, or of LOD scores, for which something agrees; by pair of engines what tables show of each."""
+    quantities, rows = summary.heat(results)
+    digits = {pair: {name: cell["shown"] + ("*" if cell["partly"] else "") for name, cell in cells.items() if cell["digits"] is not None
+                     and summary.of_scans(name) == scans} for pair, cells in rows.items()}
+    names = [name for name in quantities if any(name in found for found in digits.values())]
+    return names, {pair: [found.get(name, "–") for name in names] for pair, found in digits.items() if found}
+
+
+def _pair(pair: str) -> str:
+    """Two engines in a narrow column."""
+    return "–".join(map(_name, pair.split(" – ")))
+
+
+def _name(name: str) -> str:
+    """A name in a cell of a table."""
+    return escape(shown(name, LONGEST_ENGINE))
+
+
+def _text(text: str) -> str:
+    """What others said, in a cell or a line."""
+    return escape(printable(text))
 
 
 def _print_who_is_right(console: Console, results: dict[str, Any]) -> None:
     """Digits to which each engine is right, by the arbiter."""
-    right = who_is_right(results)
+    right = summary.who_is_right(results)
     if right is None:
         return
     table = Table("engine", *(f"{name}\n{'own' if name == 'hsq' else 'at hsq'}" for name in right["quantities"]),
                   title=f"Who is right: digits, least and median (cases of n ≤ {LARGEST}: {right['cases']})",
                   title_justify="left", padding=(0, 1), box=box.SIMPLE_HEAD)
     for engine, found in right["engines"].items():
-        table.add_row(engine, *("–" if name not in found else "{:4.1f} {:4.1f}".format(*found[name])
+        table.add_row(_name(engine), *("–" if name not in found else "{:4.1f} {:4.1f}".format(*found[name])
                                 for name in right["quantities"]))
     console.print(table)
 
 
 def _print_scans(console: Console, results: dict[str, Any]) -> None:
     """Digits of agreement of LOD scores, and how many decisions are the same, by pair of engines."""
-    quantities, rows = matrix(results, scans=True)
-    decided = decisions(results)
+    quantities, rows = _digits(results, scans=True)
+    decided = summary.decisions(results)
     pairs = list(dict.fromkeys([*rows, *decided]))
     if not pairs:
         return
@@ -143,8 +175,7 @@ def _print_scans(console: Console, results: dict[str, Any]) -> None:
     table.columns[0].no_wrap = True
     for pair in pairs:
         counts = [decided.get(pair, {}).get(name, {}) for name in DECISIONS]
-        table.add_row(pair.replace(" ", ""), *("–" if value is None else f"{value:.1f}"
-                                               for value in rows.get(pair, [None] * len(quantities))),
+        table.add_row(_pair(pair), *rows.get(pair, ["–"] * len(quantities)),
                       *(f"{one.get('agree', 0):,}/{sum(one.values()):,}" if one else "–" for one in counts))
     console.print(table)
 

@@ -12,6 +12,8 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import pandas as pd
+
 from lmmbridge.agreement.run import estimates_table, peaks_table
 from lmmbridge.agreement.verdicts import ORDER, worst
 from lmmbridge.report.summary import is_scan, numbers
@@ -24,8 +26,11 @@ PART = 100
 COLUMNS: dict[str, dict[str, str]] = {
     "comparisons.csv": {
         "case": "problem and criterion", "problem": "the problem's name", "criterion": "REML or ML", "n": "individuals",
-        "p": "columns of X", "a": "one engine", "b": "the other; empty where a gave nothing to compare",
+        "p": "columns of X", "a": "one engine", "status_a": "live or recorded, as in engines.csv",
+        "b": "the other; empty where a gave nothing to compare", "status_b": "the same of b",
         "quantity": "what is compared", "tier": "1 at fixed hsq, 2 the optimum, 3 LOD curves, 4 decisions",
+        "asked": "where not both could be asked everywhere: at how many points (of LOD curves, given hsq) they were compared; "
+                 "empty where they were compared at all", "asked_of": "of how many",
         "phenotype": "the one with the worst verdict and, among those, the largest difference relative to its tolerance; the "
                      "columns from hsq to digits_b are of this one", "hsq": "at which the two were compared",
         "position": "of the LOD score", "value_a": "translated; of optima ĥ; of β see coefficients.csv", "value_b": "the same of b",
@@ -38,7 +43,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         **{column: f"number of phenotypes with the verdict {verdict}" for verdict, column in COUNTS.items()},
         "reason": "why, of the worst verdict; several are separated by semicolons"},
     "coefficients.csv": {
-        "case": "as in comparisons.csv", "a": "as there", "b": "as there", "quantity": "as there", "phenotype": "as there",
+        "case": "as in comparisons.csv", "a": "as there", "status_a": "as there", "b": "as there", "status_b": "as there", "quantity": "as there", "phenotype": "as there",
         "column": "of X", "value_a": "translated coefficient", "value_b": "the same of b", "right": "the right one, where it was "
         "looked into"},
     "problems.csv": {
@@ -69,14 +74,14 @@ def files(results: dict[str, Any]) -> dict[str, str]:
         coefficient), estimates.csv (a row per case, phenotype and engine), peaks.csv where there are scans (a row per peak),
         problems.csv, engines.csv, and columns.md, which says what each column holds.
     """
-    cases = results["cases"]
-    found = {"comparisons.csv": _table("comparisons.csv", (_comparison(case, record) for case, record in _records(cases))),
-             "coefficients.csv": _table("coefficients.csv", _coefficients(cases)),
-             "estimates.csv": "".join(_estimates(cases)),
+    cases, status = results["cases"], {engine["name"]: engine["status"] for engine in results["engines"]}
+    found = {"comparisons.csv": _table("comparisons.csv", (_comparison(case, record, status) for case, record in _records(cases))),
+             "coefficients.csv": _table("coefficients.csv", _coefficients(cases, status)),
+             "estimates.csv": "".join(_estimates(cases, status)),
              "problems.csv": _table("problems.csv", _problems(cases)),
              "engines.csv": _table("engines.csv", map(_engine, results["engines"]))}
     if any(map(is_scan, cases)):
-        found["peaks.csv"] = peaks_table(cases).to_csv(index=False, lineterminator="\r\n")
+        found["peaks.csv"] = _with_status(peaks_table(cases), status).to_csv(index=False, lineterminator="\r\n")
     return found | {"columns.md": _columns(found)}
 
 
@@ -93,12 +98,24 @@ def _records(cases: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict
     return ((case, record) for case in cases for record in case["comparisons"])
 
 
-def _comparison(case: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
+def _pair(record: dict[str, Any], status: dict[str, str]) -> dict[str, Any]:
+    """Two engines, and whether they ran."""
+    return {"a": record["a"], "status_a": status.get(record["a"]), "b": record["b"], "status_b": status.get(record["b"])}
+
+
+def _with_status(table: pd.DataFrame, status: dict[str, str]) -> pd.DataFrame:
+    """The same with a column beside that of the engine, which says whether it ran."""
+    table.insert(table.columns.get_loc("engine") + 1, "status", table["engine"].map(status))
+    return table
+
+
+def _comparison(case: dict[str, Any], record: dict[str, Any], status: dict[str, str]) -> dict[str, Any]:
     verdict = worst(record["counts"])
     found = numbers(record)
     right = record.get("right", {}).get("digits", {})
-    return {key: case[key] for key in ("case", "problem", "criterion", "n", "p")} | {
-        "a": record["a"], "b": record["b"], "quantity": record["quantity"], "tier": record.get("tier"),
+    return {key: case[key] for key in ("case", "problem", "criterion", "n", "p")} | _pair(record, status) | {
+        "quantity": record["quantity"], "tier": record.get("tier"),
+        **dict(zip(("asked", "asked_of"), record.get("asked", []))),
         "phenotype": found["phenotype"], "hsq": found["hsq"], "position": found["position"], "value_a": _scalar(found["a_value"]),
         "value_b": _scalar(found["b_value"]), "right": _scalar(found["right"]), "right_by": found["by"],
         "digits_a": right.get(record["a"]), "digits_b": right.get(record["b"]), "difference": found["difference"],
@@ -112,21 +129,22 @@ def _scalar(value: float | list[float] | None) -> float | None:
     return None if isinstance(value, list) else value
 
 
-def _coefficients(cases: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _coefficients(cases: list[dict[str, Any]], status: dict[str, str]) -> Iterator[dict[str, Any]]:
     """A row for each column of X of the comparisons of β."""
     for case, record in _records(cases):
         found = numbers(record)
         values = {"value_a": found["a_value"], "value_b": found["b_value"], "right": found["right"]}
         lists = {key: value for key, value in values.items() if isinstance(value, list)}
         for j, column in enumerate(case["columns"] if lists else []):
-            yield {"case": case["case"], "a": record["a"], "b": record["b"], "quantity": record["quantity"],
-                   "phenotype": record["phenotype"], "column": column} | {key: value[j] for key, value in lists.items()}
+            yield {"case": case["case"], "quantity": record["quantity"], "phenotype": record["phenotype"],
+                   "column": column} | _pair(record, status) | {key: value[j] for key, value in lists.items()}
 
 
-def _estimates(cases: list[dict[str, Any]]) -> Iterator[str]:
+def _estimates(cases: list[dict[str, Any]], status: dict[str, str]) -> Iterator[str]:
     """The table in parts, since a large run has a million rows."""
     for start in range(0, max(1, len(cases)), PART):
-        yield estimates_table(cases[start:start + PART]).to_csv(index=False, lineterminator="\r\n", header=not start)
+        table = _with_status(estimates_table(cases[start:start + PART]), status)
+        yield table.to_csv(index=False, lineterminator="\r\n", header=not start)
 
 
 def _problems(cases: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -147,8 +165,9 @@ def _columns(found: dict[str, str]) -> str:
              "missing. Names stand as they are, also where a spreadsheet would run them as a formula (=, +, - or @ first): open "
              "the files of people you do not trust with every column imported as text.", "",
              "estimates.csv has a row per case, phenotype and engine: hsq, sigmasq and loglik at the engine's own ĥ, translated "
-             "and as the engine gave them (native)." + (" peaks.csv has the peaks of the scans with their 1.5-LOD intervals."
-                                                        if "peaks.csv" in found else ""), ""]
+             "and as the engine gave them (native); `status` says whether the engine ran (live) or its answers are recorded." + (
+                 " peaks.csv has the peaks of the scans with their 1.5-LOD intervals, and the same `status`."
+                 if "peaks.csv" in found else ""), ""]
     for name, columns in COLUMNS.items():
         lines += [f"## {name}", "", *(f"- `{column}`: {meaning}" for column, meaning in columns.items()), ""]
     return "\n".join(lines)

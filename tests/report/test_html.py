@@ -13,6 +13,7 @@ from lmmbridge.agreement.problems import Problem
 from lmmbridge.agreement.run import Run, availability
 from lmmbridge.report import html, summary
 from lmmbridge.report.likelihood_figures import chosen_cases
+from small_runs import RECORDED, results_of
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -135,8 +136,12 @@ def test_every_engine_has_its_version_conventions_and_search(results, page):
 def test_the_digits_are_those_of_the_summary(results, page):
     quantities, rows = summary.heat(results)
     assert ["Engines", *quantities] in page.rows
-    matrix = dict(zip(summary.matrix(results)[0], summary.matrix(results)[1]["python – dense"]))
-    assert {name: cell["digits"] for name, cell in rows["python – dense"].items()} == matrix
+    fewest: dict[str, float] = {}
+    for case in results["cases"]:
+        for record in case["comparisons"]:
+            if record["digits"] is not None:
+                fewest[record["quantity"]] = min(record["digits"], fewest.get(record["quantity"], 15.0))
+    assert {name: cell["digits"] for name, cell in rows["python – dense"].items()} == fewest
     for pair, cells in rows.items():
         shown = [f"{cells[name]['digits']:.1f}" + "".join(summary.MARKS[verdict] for verdict in cells[name]["others"])
                  for name in quantities]
@@ -205,6 +210,39 @@ def test_known_divergences_and_what_is_missing_are_told(failing):
     assert "another what else is wrong. 2 comparisons." in page.text
     assert ["engine absent", "install it"] in page.rows
     assert ["problems iron", "no qtl2 here"] in page.rows
+
+
+def test_recorded_engines_are_told_and_have_no_time():
+    results = results_of("recorded")
+    page = Page(html.render(results))
+    assert f"Recorded, not run here: dense 0.1.0 ({RECORDED}). These answers" in page.text
+    assert summary.timings(results).keys() == {"python"}
+
+
+def test_what_was_compared_at_part_of_the_points_has_a_sign_and_a_sentence():
+    page = Page(html.render(results_of("recorded")))
+    row = next(row for row in page.rows if row[0] == "python – dense")
+    assert [summary.PARTLY in cell for cell in row[1:4]] == [True, True, False]
+    assert "Some comparisons are of part of the points: " in page.text and "at 1 of 58 points where" in page.text
+    assert summary.PARTLY not in Page(html.render(results_of("right"))).text
+
+
+def test_what_was_asked_nowhere_is_not_told_as_compared():
+    results = results_of("right")
+    record = next(record for record in results["cases"][0]["comparisons"] if record["quantity"] == "loglik at fixed hsq")
+    record |= {"asked": [0, 58], "digits": None, "counts": {"not comparable": 4},
+               "reasons": {"not comparable": {"not both can be asked at this hsq": 4}}}
+    assert summary.partly(results) == ""
+
+
+def test_the_median_of_an_even_number_of_distances_is_between_the_two_in_the_middle(results):
+    changed = copy.deepcopy(results)
+    points = [point for case in changed["cases"] for point in case["ill_conditioned"] if point["engine"] == "python"]
+    for case in changed["cases"]:
+        case["ill_conditioned"] = []
+    changed["cases"][0]["ill_conditioned"] = [point | {"off": off} for point, off in zip(points, (3.0, 1.0, 8.0, 4.0), strict=False)]
+    (row,), _ = summary.ill_conditioned(changed)
+    assert (row["points"], row["median"], row["largest"]["off"]) == (4, 3.5, 8.0)
 
 
 def test_text_is_escaped(results):

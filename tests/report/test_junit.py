@@ -10,7 +10,7 @@ import pytest
 from hostile import hostile
 from lmmbridge.agreement.verdicts import worst
 from lmmbridge.report import junit
-from small_runs import results_of
+from small_runs import RECORDED, results_of
 
 KINDS = ("right", "wrong divisor", "failure", "old")
 #: Attribute of a suite → child element of a test.
@@ -117,6 +117,22 @@ def test_what_is_not_available_is_skipped_with_its_remedy_and_laws_are_tests():
     assert len(test_of(root, "laws/mine:f", "kept")) == 0
     assert test_of(root, "laws/mine:f", "not kept").find("failure").get("message") == "how"
     assert test_of(root, "laws/mine:f", "left").find("skipped").get("message") == "flat"
+
+
+def test_tests_of_recorded_engines_say_so_and_have_no_time():
+    results = results_of("recorded")
+    root, case = read(results), results["cases"][0]["case"]
+    sentence = f"dense: recorded, not run here ({RECORDED})"
+    for classname, name in (("engines", "dense"), (case, "dense"), (case, "python – dense")):
+        test = test_of(root, classname, name)
+        assert test.findtext("system-out").startswith(sentence) and float(test.get("time")) == 0.0
+    assert test_of(root, case, "python").find("system-out") is None and float(test_of(root, case, "python").get("time")) > 0.0
+
+
+def test_what_was_compared_at_part_of_the_points_is_told():
+    results = results_of("recorded")
+    told = test_of(read(results), results["cases"][0]["case"], "python – dense").findtext("system-out").splitlines()
+    assert sorted(told[1:]) == ["beta at fixed hsq: compared at 20 of 58 points", "loglik at fixed hsq: compared at 1 of 58 points"]
 
 
 def test_characters_that_xml_forbids_are_replaced_and_others_kept():

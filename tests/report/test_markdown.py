@@ -8,11 +8,11 @@ import pytest
 from markdown_it import MarkdownIt
 
 from hostile import NAMES, hostile
-from lmmbridge.report import markdown
+from lmmbridge.report import markdown, summary
 from lmmbridge.report.drawings import drawings
-from lmmbridge.report.summary import MARKS
+from lmmbridge.report.summary import MARKS, PARTLY
 from lmmbridge.report.names import LONGEST
-from small_runs import results_of
+from small_runs import RECORDED, results_of
 
 KINDS = ("right", "wrong divisor", "failure", "old")
 #: All that the page's own markup may become.
@@ -129,6 +129,25 @@ def test_broken_laws_are_listed():
     results["laws"] = [law | {"state": "held", "breach": None}, law | {"state": "broken", "breach": "y doubled | σ² tripled"}]
     assert [item for item in Page(markdown.render(results)).items if item.startswith("mine:f")] == [
         "mine:f: σ² scales with y²: y doubled | σ² tripled"]
+
+
+def test_recorded_engines_stand_in_a_sentence_and_partial_comparisons_have_a_sign():
+    page = Page(markdown.render(results_of("recorded")))
+    assert f"Recorded, not run here: dense 0.1.0 ({RECORDED})." in page.items
+    assert any(item.startswith(f"{PARTLY}: ") and "at 1 of 58 points" in item for item in page.items)
+    header, row = (next(row for row in page.rows if row[0] == name) for name in ("engines", "python – dense"))
+    assert {name for name, cell in zip(header, row) if PARTLY in cell} == {"loglik at fixed hsq", "beta at fixed hsq"}
+    live = markdown.render(results_of("right"))
+    assert PARTLY not in live and "Recorded" not in live
+
+
+def test_identical_decisions_have_their_sign():
+    results = results_of("old")
+    quantities, rows = summary.heat(results)
+    header, row = (next(row for row in Page(markdown.render(results)).rows if row[0] == name) for name in
+                   ("engines", "python – qtl2"))
+    assert [cell for name, cell in zip(header, row) if name in summary.DECISIONS] == ["="] * len(
+        [name for name in quantities if name in summary.DECISIONS])
 
 
 def test_captions_name_every_figure():

@@ -87,13 +87,14 @@ def test_every_scan_has_a_row_with_its_differences_and_peaks(results, page):
 
 
 def test_likelihoods_and_scans_have_tables_of_their_own(results, page):
-    likelihoods, _ = summary.matrix(results)
-    lod, rows = summary.matrix(results, scans=True)
+    quantities, rows = summary.heat(results)
+    likelihoods = [name for name in quantities if not summary.of_scans(name)]
+    lod = [name for name in quantities if name.startswith("LOD at")]
     assert lod == ["LOD at given hsq", "LOD at own hsq"] and not set(lod) & set(likelihoods)
     assert next(row for row in page.rows if row[:1] == ["Engines"] and lod[0] in row)[1:len(likelihoods) + 3] == [*likelihoods, *lod]
     worst = min(one["digits"] for case in results["cases"] for one in case["comparisons"]
                 if one["quantity"] == "LOD at given hsq")
-    assert rows["python – qtl2"][0] == worst
+    assert rows["python – qtl2"]["LOD at given hsq"]["digits"] == worst
     assert set(summary.identical(results, scans=True)) == {("python", "qtl2")}
     assert len(summary.identical(results)) == 3
 
@@ -180,6 +181,15 @@ def test_decisions_that_differ_are_counted_and_named(failing):
     assert "different decisions on the same LOD curve" in printed(failing)
     total = sum(len(case["phenotypes"]) for case in failing["cases"] if summary.is_scan(case)) - 2
     assert f"{total - 1}/{total}" in printed(failing)
+
+
+def test_decisions_that_could_not_be_compared_do_not_count_as_differing(results):
+    changed = copy.deepcopy(results)
+    case = next(case for case in changed["cases"] if summary.is_scan(case))
+    record = next(one for one in case["comparisons"] if one["quantity"] == "Bayes intervals")
+    record |= {"counts": {"agree": 1, "not comparable": 1}, "reasons": {"not comparable": {"a single position": 1}}}
+    row = next(row for row in Page(html.render(changed)).rows if row[0] == case["case"] and len(row) == 10)
+    assert row[-2] == "Bayes intervals not compared for 1"
 
 
 def test_a_divergence_is_told_with_its_position(failing):
