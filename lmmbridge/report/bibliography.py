@@ -41,7 +41,8 @@ def entries(environment: Environment, results: dict[str, Any], keys: list[str]) 
         For a key of which there is no entry.
     """
     r = results["provenance"]["r"]
-    r_year = re.search(r"\((\d{4})-", r["version"]) if r else None
+    versions = [r["version"]] if r else [engine["recorded"] for engine in results["engines"] if engine["recorded"]]
+    r_year = re.search(r"R version [^(;]*\((\d{4})-", "; ".join(versions))
     text = environment.from_string(FILE.read_text(encoding="utf-8")).render(
         lmmbridge=results["lmmbridge"], year=results["date"][:4] if results["date"] else NO_YEAR, NO_YEAR=NO_YEAR,
         r_year=r_year[1] if r_year else NO_YEAR, mpmath=results["provenance"]["packages"].get("mpmath"))

@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from lmmbridge.agreement.verdicts import ORDER, worst
-from lmmbridge.report.style import Drawing, settings
-from lmmbridge.report.summary import DECISIONS, is_scan
+from lmmbridge.report.style import LONGEST_ENGINE, Drawing, engine_labels, label, lay_out, legend, settings
+from lmmbridge.report.summary import DECISIONS, is_scan, recorded
 
 #: How a verdict is drawn: marker, colour, filled.
 VERDICT_STYLE = {"agree": ("o", "#0072b2", True), "explained": ("D", "#009e73", True),
@@ -31,6 +31,8 @@ WITHIN = 0.95
 REFERENCES = ("dense", "python")
 #: Quantities that are drawn against their mean: name → the axis, and whether the difference is relative to the mean.
 AGAINST_MEAN = {"hsq": ("ĥ", False), "sigmasq": ("σ²", True), "loglik": ("log likelihood", False)}
+#: Stands beside the names of recorded engines where there is little room.
+RECORDED = "*"
 #: Dots nearer than this (in decades) are stacked; a stack shows at most STACK of them.
 BIN, STACK = 0.1, 9
 
@@ -43,8 +45,10 @@ def difference_dots(results: dict[str, Any], scans: bool = False) -> Drawing | N
     panels = _strips(results, scans)
     if not panels:
         return None
-    pairs = list(dict.fromkeys(f"{row['a']} – {row['b']}" for rows in panels.values() for row in rows))
+    pairs = list(dict.fromkeys((row["a"], row["b"]) for rows in panels.values() for row in rows))
     rows = math.ceil(len(panels) / 2)
+    looked_up = {engine["name"] for engines in recorded(results).values() for engine in engines}
+    names = [" – ".join(label(name, LONGEST_ENGINE) + RECORDED * (name in looked_up) for name in pair) for pair in pairs]
     seen: set[str] = set()
     name = "lod-differences" if scans else "difference-dots"
     with settings(name):
@@ -52,14 +56,15 @@ def difference_dots(results: dict[str, Any], scans: bool = False) -> Drawing | N
         axes = figure.subplots(rows, 2, sharey=True, squeeze=False).ravel()
         for ax, (title, found) in zip(axes, panels.items()):
             seen |= _strip_panel(ax, title, found, pairs)
+            ax.set_yticks(range(len(pairs)), names)
         for ax in axes[len(panels):]:
             ax.set_visible(False)
-        handles = [Line2D([], [], linestyle="none", label=verdict, **_verdict_marker(verdict))
-                   for verdict in VERDICT_STYLE if verdict in seen]
-        handles.append(Line2D([], [], color="#9a6a00", linewidth=0.8, label="tolerance") if scans else
-                       Patch(facecolor="#f3d9a4", edgecolor="#9a6a00", label="range of tolerances"))
-        figure.legend(handles=handles, loc="upper center", ncol=len(handles))
-        figure.tight_layout(rect=(0.0, 0.0, 1.0, 1.0 - 0.3 / figure.get_figheight()), h_pad=1.0, w_pad=1.0)
+        entries = {"tolerance": Line2D([], [], color="#9a6a00", linewidth=0.8)} if scans else {
+            "range of tolerances": Patch(facecolor="#f3d9a4", edgecolor="#9a6a00")}
+        if any(one in looked_up for pair in pairs for one in pair):
+            entries |= {f"{RECORDED} recorded": Line2D([], [], linestyle="none")}
+        _legend(figure, seen, entries)
+        lay_out(figure, w_pad=1.0)
     what = ("one scan: |ΔLOD| of its phenotype with the worst verdict and, among those, the largest difference" if scans else
             "one case: its phenotype with the largest difference relative to tolerance, scaled as the table of tolerances says")
     line = ("The line is the tolerance." if scans else "Tolerances depend on n and on conditioning; the band spans them, the "
@@ -79,6 +84,7 @@ def difference_against_mean(results: dict[str, Any]) -> Drawing | None:
     reference, others, estimates = _estimates(results)
     if not others:
         return None
+    names = engine_labels(results)
     with settings("against-mean"):
         figure = Figure(figsize=(10.4, 2.2 * len(AGAINST_MEAN) + 0.6))
         axes = figure.subplots(len(AGAINST_MEAN), len(others), squeeze=False, sharey="row")
@@ -86,7 +92,7 @@ def difference_against_mean(results: dict[str, Any]) -> Drawing | None:
             for ax, engine in zip(row, others):
                 rows = [one for one in estimates[engine] if one[quantity] is not None and one[f"reference_{quantity}"] is not None]
                 _against_mean(ax, rows, quantity, relative)
-                ax.set_title(f"{engine} − {reference}", loc="left")
+                ax.set_title(f"{names[engine]}\n− {names[reference]}", loc="left")
                 ax.set_xlabel(f"mean {name}")
             row[0].set_ylabel(f"difference of {name}" + (" / mean" if relative else ""))
             if relative and all(ax.get_xlim()[1] > 0.0 for ax in row):
@@ -94,9 +100,10 @@ def difference_against_mean(results: dict[str, Any]) -> Drawing | None:
                     ax.set_xscale("log")
                     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
                     ax.xaxis.set_minor_formatter("")
-        _verdict_legend(figure, {one["verdict"] for rows in estimates.values() for one in rows},
-                        [Line2D([], [], color="#9a6a00", linewidth=0.8, linestyle=(0, (4, 2)),
-                                label=f"middle {100 * WITHIN:g} % of the differences (descriptive)")])
+        _legend(figure, {one["verdict"] for rows in estimates.values() for one in rows}, {
+            f"middle {100 * WITHIN:g} % of the differences (descriptive)":
+            Line2D([], [], color="#9a6a00", linewidth=0.8, linestyle=(0, (4, 2)))})
+        lay_out(figure)
     cases = [case for case in results["cases"] if reference in case["estimates"]]
     return Drawing("against-mean", "Differences against the mean", figure, (
         f"Estimates at each engine's own ĥ, translated: the difference of an engine and {reference} against their mean, a dot "
@@ -111,6 +118,7 @@ def hsq_scatter(results: dict[str, Any]) -> Drawing | None:
     reference, others, estimates = _estimates(results)
     if not others:
         return None
+    names = engine_labels(results)
     columns = min(len(others), 5)
     rows = math.ceil(len(others) / columns)
     with settings("hsq-scatter"):
@@ -123,13 +131,14 @@ def hsq_scatter(results: dict[str, Any]) -> Drawing | None:
             ax.set_aspect("equal")
             ax.set_xlim(-0.03, 1.03)
             ax.set_ylim(-0.03, 1.03)
-            ax.set_title(f"{engine} (n = {len(found):,})", loc="left")
-            ax.set_xlabel(f"ĥ by {reference}")
+            ax.set_title(f"{names[engine]}\nn = {len(found):,}", loc="left")
+            ax.set_xlabel(f"ĥ by {names[reference]}")
         for ax in axes[::columns]:
             ax.set_ylabel("ĥ by the engine")
         for ax in axes[len(others):]:
             ax.set_visible(False)
-        _verdict_legend(figure, {one["verdict"] for rows in estimates.values() for one in rows}, [])
+        _legend(figure, {one["verdict"] for rows in estimates.values() for one in rows}, {})
+        lay_out(figure)
     cases = [case for case in results["cases"] if reference in case["estimates"]]
     return Drawing("hsq-scatter", "Estimates of hsq", figure, (
         f"ĥ, translated, of each engine against that of {reference}, a dot for each phenotype of each case (n: how many); the "
@@ -193,11 +202,11 @@ def _points(ax, rows: list[dict[str, Any]], x, y) -> None:
                     **_verdict_marker(verdict))
 
 
-def _verdict_legend(figure: Figure, verdicts: set[str], more: list[Line2D]) -> None:
-    handles = [Line2D([], [], linestyle="none", label=verdict, **_verdict_marker(verdict))
-               for verdict in VERDICT_STYLE if verdict in verdicts]
-    figure.legend(handles=[*handles, *more], loc="upper center", ncol=len(handles) + len(more))
-    figure.tight_layout(rect=(0.0, 0.0, 1.0, 1.0 - 0.3 / figure.get_figheight()), h_pad=1.0, w_pad=0.8)
+def _legend(figure: Figure, verdicts: set[str], more: dict[str, Line2D | Patch]) -> None:
+    """A legend of verdicts, and of what else is drawn."""
+    entries = {verdict: Line2D([], [], linestyle="none", **_verdict_marker(verdict)) for verdict in VERDICT_STYLE
+               if verdict in verdicts} | more
+    legend(figure, list(entries.values()), list(entries))
 
 
 def _strips(results: dict[str, Any], scans: bool) -> dict[str, list[dict[str, Any]]]:
@@ -219,7 +228,7 @@ def _strips(results: dict[str, Any], scans: bool) -> dict[str, list[dict[str, An
     return {name: found[name] for name in sorted(found, key=lambda name: order.index(name) if name in order else 99)}
 
 
-def _strip_panel(ax, title: str, rows: list[dict[str, Any]], pairs: list[str]) -> set[str]:
+def _strip_panel(ax, title: str, rows: list[dict[str, Any]], pairs: list[tuple[str, str]]) -> set[str]:
     """One quantity; returns the verdicts that were drawn."""
     numbers = [row for row in rows if row["difference"] is not None]
     powers = [math.log10(row["tolerance"]) for row in rows if row["tolerance"] is not None]
@@ -234,7 +243,6 @@ def _strip_panel(ax, title: str, rows: list[dict[str, Any]], pairs: list[str]) -
             ax.plot(*zip(*points), linestyle="none", zorder=2 + ORDER[verdict], rasterized=len(points) > MOST_POINTS,
                     **_verdict_marker(verdict))
     ax.set_ylim(len(pairs) - 0.4, -0.6)
-    ax.set_yticks(range(len(pairs)), pairs)
     ax.hlines(np.arange(len(pairs)) + 0.5, 0, 1, transform=ax.get_yaxis_transform(), color="#eeeeee", linewidth=0.5,
               zorder=0)
     ax.tick_params(axis="y", length=0, labelleft=True)
@@ -244,20 +252,19 @@ def _strip_panel(ax, title: str, rows: list[dict[str, Any]], pairs: list[str]) -
     ticks = range(-15, math.floor(right) + 1, 3 if right > -4.0 else 2)
     ax.set_xticks([ZERO, *ticks], ["0", *(f"1e{power}" if power else "1" for power in ticks)])
     missing = len(rows) - len(numbers)
-    names = {"hsq": "difference of ĥ itself (reported, not judged)",
-             "optimum": "optimum: log likelihood lost by one ĥ against the other",
+    names = {"hsq": "ĥ itself (reported, not judged)", "optimum": "optimum: log likelihood lost by one ĥ",
              "LOD at own hsq": "LOD, each engine at its own hsq", "LOD at given hsq": "LOD, all at one given hsq"}
-    ax.set_title(names.get(title, title) + (f"; {missing} without a number" if missing else ""), loc="left")
+    ax.set_title(names.get(title, title) + (f"\n{missing} without a number" if missing else ""), loc="left")
     return drawn
 
 
-def _stacked(rows: list[dict[str, Any]], pairs: list[str]) -> Iterator[tuple[float, float]]:
+def _stacked(rows: list[dict[str, Any]], pairs: list[tuple[str, str]]) -> Iterator[tuple[float, float]]:
     """Positions of dots: those that would coincide stand above and below each other."""
     heights: Counter = Counter()
     for row in rows:
         x = max(math.log10(row["difference"]), ZERO) if row["difference"] > 0.0 else ZERO
         x = round(x / BIN) * BIN
-        y = pairs.index(f"{row['a']} – {row['b']}")
+        y = pairs.index((row["a"], row["b"]))
         k = heights[x, y]
         heights[x, y] += 1
         if k < STACK:

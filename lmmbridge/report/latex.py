@@ -14,14 +14,13 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from lmmbridge.agreement.arbiter import DIGITS, LARGEST
 from lmmbridge.agreement.verdicts import FAILING, MEANING
 from lmmbridge.errors import InputError
 from lmmbridge.report import bibliography, latex_text, summary
 from lmmbridge.report.drawings import drawings
-from lmmbridge.report.style import Drawing, settings
+from lmmbridge.report.style import Drawing, lay_out, settings
 
 #: Rows of a table; results.json has them all.
 MOST_ROWS, MOST_EXAMPLES = 100, 8
@@ -127,17 +126,13 @@ def _printed(drawing: Drawing) -> bytes:
         figure.set_size_inches(DRAWN * figure.get_size_inches())
         # Where a grid has margins of its own (LOD curves), they are shares of the figure, and stay.
         if figure.axes[0].get_subplotspec().get_topmost_subplotspec().get_gridspec().left is None:
-            _lay_out(figure)
+            lay_out(figure)
             for ax in figure.axes:
                 room = int(72.0 * ax.get_position().width * figure.get_figwidth() / CHARACTER)
                 title = ax.get_title(loc="left")
                 ax.set_title("\n".join(part for line in title.split("\n") for part in textwrap.wrap(line, room)), loc="left")
-            _lay_out(figure)
+            lay_out(figure)
     return drawing.content("pdf")
-
-
-def _lay_out(figure: Figure) -> None:
-    figure.tight_layout(rect=(0.0, 0.0, 1.0, 1.0 - 0.3 / figure.get_figheight()), h_pad=1.0, w_pad=0.8)
 
 
 def _first_error(folder: Path) -> str:
@@ -170,7 +165,8 @@ def _environment() -> Environment:
 
 def _context(results: dict[str, Any]) -> dict[str, Any]:
     """What the templates show."""
-    used = [engine for engine in results["engines"] if engine["status"] in ("live", "recorded")]
+    used = summary.compared(results)
+    here = [engine for engine in used if engine["status"] != "recorded"]
     likelihoods = [case for case in results["cases"] if not summary.is_scan(case)]
     scanned = [case for case in results["cases"] if summary.is_scan(case)]
     quantities, rows = summary.heat(results)
@@ -183,7 +179,8 @@ def _context(results: dict[str, Any]) -> dict[str, Any]:
         "MOST_ROWS": MOST_ROWS, "MOST_EXAMPLES": MOST_EXAMPLES, "SYMBOLS": summary.SYMBOLS, "LETTERS": LETTERS, "DIGITS": DIGITS,
         "LARGEST": LARGEST,
         "used": used, "r": results["provenance"]["r"] if any(
-            "RCoreTeam" in bibliography.ENGINES.get(engine["name"], ("RCoreTeam",)) for engine in used) else None,
+            "RCoreTeam" in bibliography.ENGINES.get(engine["name"], ("RCoreTeam",)) for engine in here) else None,
+        "here": here, "recorded": summary.recorded(results),
         "missing": [engine for engine in results["engines"] if engine["status"] not in ("live", "recorded")],
         "likelihoods": likelihoods, "scanned": scanned, "found": summary.disagreements(results),
         "basis": lambda cases: summary.basis(results, cases), "families": summary.by_family(results),

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lmmbridge.agreement.verdicts import worst
-from lmmbridge.report.style import Drawing, badness, engine_styles, label, settings
+from lmmbridge.report.style import Drawing, badness, engine_labels, engine_styles, label, lay_out, legend, settings
 
 #: Curves are drawn for this many cases, in this many columns.
 PANELS, COLUMNS = 12, 4
@@ -38,11 +38,10 @@ def likelihood_curves(results: dict[str, Any]) -> Drawing | None:
             ax.set_xlabel("hsq")
         for ax in axes[::COLUMNS]:
             ax.set_ylabel("log likelihood − max.")
-        handles = [Line2D([], [], color=colour, marker=marker, markersize=5.5, markeredgecolor="white",
-                          markeredgewidth=0.4, label=name)
-                   for name, (colour, marker) in engine_styles(engines).items()]
-        figure.legend(handles=handles, loc="upper center", ncol=len(handles))
-        figure.tight_layout(rect=(0.0, 0.0, 1.0, 1.0 - 0.3 / figure.get_figheight()), h_pad=1.2, w_pad=0.8)
+        handles = [Line2D([], [], color=colour, marker=marker, markersize=5.5, markeredgecolor="white", markeredgewidth=0.4)
+                   for colour, marker in engine_styles(engines).values()]
+        legend(figure, handles, [engine_labels(results)[name] for name in engines])
+        lay_out(figure, h_pad=1.2)
     return Drawing("likelihood-curves", "Likelihood curves", figure, (
         "Log likelihood over hsq less its maximum on the grid, by every engine (nested strokes, so that coinciding curves all "
         f"show), cut off at −{DEPTH:g}. Markers stand at each engine's ĥ, one above the other over the curve so that "

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lmmbridge.report.genome import Genome
-from lmmbridge.report.style import Drawing, badness, engine_styles, label, settings
+from lmmbridge.report.style import Drawing, badness, engine_labels, engine_styles, label, legend, legend_height, settings
 from lmmbridge.report.summary import is_scan
 
 #: LOD curves are drawn for this many scans.
@@ -27,16 +27,16 @@ def lod_curves(results: dict[str, Any]) -> Drawing | None:
     height = 2.5 * len(cases) + 0.5
     with settings("lod-curves"):
         figure = Figure(figsize=(10.4, height))
+        legend(figure, [Line2D([], [], color=styles[name], linewidth=2.0) for name in engines],
+               [engine_labels(results)[name] for name in engines])
         outer = figure.add_gridspec(len(cases), 1, left=0.075, right=0.99, bottom=0.45 / height,
-                                    top=1.0 - 0.55 / height, hspace=0.32)
+                                    top=1.0 - (legend_height(figure) + 0.25) / height, hspace=0.32)
         for cell, case in zip(outer, cases):
             inner = cell.subgridspec(2, 1, height_ratios=(2.6, 1.0), hspace=0.12)
             above, below = (figure.add_subplot(one) for one in inner)
             _scan_panels(above, below, case, [name for name in engines if name in case["scan"]["curve"]["lod"]], styles)
         below.set_xlabel("chromosome")
         figure.align_ylabels()
-        handles = [Line2D([], [], color=styles[name], linewidth=2.0, label=name) for name in engines]
-        figure.legend(handles=handles, loc="upper center", ncol=len(handles))
     return Drawing("lod-curves", "LOD curves", figure, (
         "LOD curves by every engine, each at its own hsq (nested strokes, so that coinciding curves all show), of the "
         "phenotype with the highest LOD score of a scan; below each, the curves of the other engines less that of the last "

@@ -37,3 +37,22 @@ def hostile(results: dict[str, Any]) -> dict[str, Any]:
         if case["arbiter"] is not None:
             case["arbiter"]["phenotypes"] = [new[old] for old in case["arbiter"]["phenotypes"]]
     return changed | {"command": " ".join(NAMES), "unavailable_problems": dict.fromkeys(NAMES, "not here")}
+
+
+#: Names of engines: one that a legend leaves out, markup, long ones, and what stands for nothing.
+ENGINES = ("_core:plain", "c[bold]:fit", "mypackage.models.mixed_model:LinearMixedModel.fit", "a" * 150 + ":fit", "mathtext:$x^2$",
+           "ESC\x1b[31m:fit")
+
+
+def with_engines(results: dict[str, Any], names: tuple[str, ...] = ENGINES) -> dict[str, Any]:
+    """The same results with engines of these names."""
+    new = dict(zip([engine["name"] for engine in results["engines"]], names))
+
+    def renamed(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {" = ".join(new.get(part, part) for part in str(key).split(" = ")): renamed(one) for key, one in value.items()}
+        if isinstance(value, list):
+            return [renamed(one) for one in value]
+        return new.get(value, value) if isinstance(value, str) else value
+
+    return renamed(results)

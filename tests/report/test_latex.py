@@ -22,6 +22,7 @@ from lmmbridge.agreement.results import read_results
 from lmmbridge.agreement.run import Run, availability
 from lmmbridge.engines import ENGINES
 from lmmbridge.report import bibliography, latex, latex_text, summary
+from small_runs import RECORDED, results_of
 
 #: Lines may stand out by so much, in points (a fifth of a letter, which nobody sees).
 STANDS_OUT = 2.0
@@ -93,7 +94,12 @@ def dense(text: str) -> str:
     return re.sub(r"\s", "", unicodedata.normalize("NFKC", text)).translate(str.maketrans("’‘−–", "''--"))
 
 
-@pytest.mark.parametrize("which", ["results", "failing", "old"])
+@pytest.fixture
+def recorded():
+    return results_of("recorded")
+
+
+@pytest.mark.parametrize("which", ["results", "failing", "old", "recorded"])
 def test_runs_compile_without_a_warning_and_the_verdict_stands_first(which, request, tmp_path):
     run = request.getfixturevalue(which)
     text = compiled(run, tmp_path)
@@ -138,6 +144,48 @@ def test_every_engine_is_cited_and_nothing_else_is_in_the_bibliography(which, re
     others = {key for name in bibliography.ENGINES.keys() - used for key in bibliography.ENGINES[name]} - theirs
     assert not others & set(keys)
     assert which == "old" or others == {"Broman2019", "RCoreTeam", "lmmlite", "pylmm"}
+
+
+def test_the_methods_say_what_ran_here_and_what_was_recorded():
+    results = results_of("recorded")
+    found = latex.files(results)
+    methods = re.sub(r"\s+", " ", re.sub(r"\\(allowbreak|emergencybreak)\{\}", "", found["methods.tex"]))
+    assert f"The answers of dense were recorded elsewhere and not computed anew ({RECORDED})." in methods
+    assert "The others ran under Python" in methods and r"\cite{RCoreTeam}" not in methods
+    assert "Recorded" not in latex.files(results_of("right"))["methods.tex"]
+
+
+def test_the_year_of_a_recorded_r_is_in_the_bibliography():
+    results = results_of("old")
+    results["provenance"]["r"] = None
+    for engine in results["engines"]:
+        engine |= {"status": "recorded", "recorded": RECORDED} if "RCoreTeam" in bibliography.ENGINES[engine["name"]] else {}
+    entry = latex.files(results)["references.bib"].split("@manual{RCoreTeam,")[1].split("\n@")[0]
+    assert "year = {2022}" in entry
+
+
+def test_only_what_was_compared_is_counted():
+    results = results_of("right")
+    results["engines"].append(results["engines"][0] | {"name": "idle:fit"})
+    methods = latex.files(results)["methods.tex"]
+    assert "We compared 2 implementations" in methods and "idle" not in methods
+
+
+@pytest.mark.parametrize("kind", ["right", "old"])
+def test_scales_and_tolerances_are_those_of_what_was_compared(kind):
+    results = results_of(kind)
+    methods = latex.files(results)["methods.tex"]
+    assert "$h$ under $K$ as given" in methods and ("$h$ under $2K$" in methods) == (kind == "old")
+    assert "that one $\\hat h$ loses is $10^{-9}$" in re.sub(r"\s+", " ", methods)
+    basis = summary.basis(results, results["cases"])
+    assert basis.endswith("hsq under K as given and under twice K, as R/qtl2's, in scans." if kind == "old" else
+                          "hsq under K as given.")
+
+
+def test_the_letter_of_partial_comparisons_is_told():
+    found = re.sub(r"\s+", " ", latex.files(results_of("recorded"))["supplement.tex"])
+    assert r"\letters{p}" in found and "p: not both engines can be asked everywhere" in found
+    assert r"\letters{p}" not in latex.files(results_of("right"))["supplement.tex"]
 
 
 def test_every_engine_of_lmmbridge_has_references():
