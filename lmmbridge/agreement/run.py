@@ -234,9 +234,10 @@ class Run:
             "unavailable_problems": {family: str(reason) for family, reason in self.unavailable.items()},
             "laws": laws, "tolerances": tolerances(), "provenance": self.origin, "cases": cases,
         }
-        self._write(self.out / "cases.csv", estimates_table(cases).to_csv(index=False, lineterminator=LINE_END))
+        status = engine_status(results)
+        self._write(self.out / "cases.csv", estimates_table(cases, status).to_csv(index=False, lineterminator=LINE_END))
         if any(case.get("scan") is not None for case in cases):
-            self._write(self.out / "peaks.csv", peaks_table(cases).to_csv(index=False, lineterminator=LINE_END))
+            self._write(self.out / "peaks.csv", peaks_table(cases, status).to_csv(index=False, lineterminator=LINE_END))
         self._write(self.out / "results.json", json.dumps(results, allow_nan=False))
         return results
 
@@ -314,8 +315,13 @@ def criteria(problem: Problem) -> tuple[bool, ...]:
     return (False,) if without else (True, False)
 
 
-def estimates_table(cases: list[dict[str, Any]]) -> pd.DataFrame:
-    """One row per case, phenotype and engine: native and translated estimates, and the worst verdict."""
+def engine_status(results: dict[str, Any]) -> dict[str, str]:
+    """Engine → live, recorded, not available or failed."""
+    return {engine["name"]: engine["status"] for engine in results["engines"]}
+
+
+def estimates_table(cases: list[dict[str, Any]], status: dict[str, str]) -> pd.DataFrame:
+    """One row per case, phenotype and engine: its status (live or recorded), native and translated estimates, worst verdict."""
     rows = []
     for case in cases:
         for engine, estimates in case["estimates"].items():
@@ -323,18 +329,19 @@ def estimates_table(cases: list[dict[str, Any]]) -> pd.DataFrame:
             for j, phenotype in enumerate(case["phenotypes"]):
                 rows.append({"case": case["case"], "problem": case["problem"], "criterion": case["criterion"],
                              "phenotype": phenotype, "n": case["n"], "p": case["p"], "engine": engine,
-                             "verdict": estimates["verdict"][j]}
+                             "status": status[engine], "verdict": estimates["verdict"][j]}
                             | {name: translated[name][j] for name in ("hsq", "sigmasq", "loglik")}
                             | {f"native_{name}": native[name][j] for name in ("hsq", "sigmasq", "loglik")})
-    return pd.DataFrame(rows, columns=["case", "problem", "criterion", "phenotype", "n", "p", "engine", "verdict",
+    return pd.DataFrame(rows, columns=["case", "problem", "criterion", "phenotype", "n", "p", "engine", "status", "verdict",
                                        "hsq", "sigmasq", "loglik", "native_hsq", "native_sigmasq", "native_loglik"])
 
 
-def peaks_table(cases: list[dict[str, Any]]) -> pd.DataFrame:
-    """The peaks of scans, with LOD support intervals: a row per case, engine and peak."""
-    rows = [{"case": case["case"], "engine": engine} | peak for case in cases if case.get("scan") is not None
+def peaks_table(cases: list[dict[str, Any]], status: dict[str, str]) -> pd.DataFrame:
+    """The peaks of scans, with LOD support intervals: a row per case, engine (with its status) and peak."""
+    rows = [{"case": case["case"], "engine": engine, "status": status[engine]} | peak for case in cases if case.get("scan") is not None
             for engine, peaks in case["scan"]["peaks"].items() for peak in peaks]
-    return pd.DataFrame(rows, columns=["case", "engine", "lodindex", "lodcolumn", "chr", "pos", "lod", "ci_lo", "ci_hi"])
+    return pd.DataFrame(rows, columns=["case", "engine", "status", "lodindex", "lodcolumn", "chr", "pos", "lod", "ci_lo",
+                                       "ci_hi"])
 
 
 def _code_hash() -> str:

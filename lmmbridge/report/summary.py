@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lmmbridge.agreement.scan_comparison import DECISIONS
-from lmmbridge.agreement.verdicts import MADE, ORDER, worst
+from lmmbridge.agreement.verdicts import COMPARED_OR_FAILED, ORDER, worst
 
 #: Verdicts that a reader wants to see one by one.
 OF_INTEREST = ("engine failed", "unexplained", "known divergence", "explained")
@@ -93,7 +93,7 @@ def recorded_sentence(results: dict[str, Any]) -> str:
 def compared(results: dict[str, Any]) -> list[dict[str, Any]]:
     """The engines of the results of which something was compared with another."""
     names = {name for case in results["cases"] for record in case["comparisons"]
-             if record["b"] is not None and record["counts"].keys() & MADE for name in (record["a"], record["b"])}
+             if record["b"] is not None and record["counts"].keys() & COMPARED_OR_FAILED for name in (record["a"], record["b"])}
     return [engine for engine in results["engines"] if engine["name"] in names]
 
 

@@ -12,9 +12,8 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import pandas as pd
 
-from lmmbridge.agreement.run import estimates_table, peaks_table
+from lmmbridge.agreement.run import engine_status, estimates_table, peaks_table
 from lmmbridge.agreement.verdicts import ORDER, worst
 from lmmbridge.report.summary import is_scan, numbers
 
@@ -74,14 +73,14 @@ def files(results: dict[str, Any]) -> dict[str, str]:
         coefficient), estimates.csv (a row per case, phenotype and engine), peaks.csv where there are scans (a row per peak),
         problems.csv, engines.csv, and columns.md, which says what each column holds.
     """
-    cases, status = results["cases"], {engine["name"]: engine["status"] for engine in results["engines"]}
+    cases, status = results["cases"], engine_status(results)
     found = {"comparisons.csv": _table("comparisons.csv", (_comparison(case, record, status) for case, record in _records(cases))),
              "coefficients.csv": _table("coefficients.csv", _coefficients(cases, status)),
              "estimates.csv": "".join(_estimates(cases, status)),
              "problems.csv": _table("problems.csv", _problems(cases)),
              "engines.csv": _table("engines.csv", map(_engine, results["engines"]))}
     if any(map(is_scan, cases)):
-        found["peaks.csv"] = _with_status(peaks_table(cases), status).to_csv(index=False, lineterminator="\r\n")
+        found["peaks.csv"] = peaks_table(cases, status).to_csv(index=False, lineterminator="\r\n")
     return found | {"columns.md": _columns(found)}
 
 
@@ -101,12 +100,6 @@ def _records(cases: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict
 def _pair(record: dict[str, Any], status: dict[str, str]) -> dict[str, Any]:
     """Two engines, and whether they ran."""
     return {"a": record["a"], "status_a": status.get(record["a"]), "b": record["b"], "status_b": status.get(record["b"])}
-
-
-def _with_status(table: pd.DataFrame, status: dict[str, str]) -> pd.DataFrame:
-    """The same with a column beside that of the engine, which says whether it ran."""
-    table.insert(table.columns.get_loc("engine") + 1, "status", table["engine"].map(status))
-    return table
 
 
 def _comparison(case: dict[str, Any], record: dict[str, Any], status: dict[str, str]) -> dict[str, Any]:
@@ -143,7 +136,7 @@ def _coefficients(cases: list[dict[str, Any]], status: dict[str, str]) -> Iterat
 def _estimates(cases: list[dict[str, Any]], status: dict[str, str]) -> Iterator[str]:
     """The table in parts, since a large run has a million rows."""
     for start in range(0, max(1, len(cases)), PART):
-        table = _with_status(estimates_table(cases[start:start + PART]), status)
+        table = estimates_table(cases[start:start + PART], status)
         yield table.to_csv(index=False, lineterminator="\r\n", header=not start)
 
 

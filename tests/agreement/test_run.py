@@ -48,6 +48,7 @@ def test_results_hold_what_others_rely_on(uninterrupted):
         count for case in found["cases"] for one in case["comparisons"] for count in one["counts"].values())
     assert (uninterrupted / "report.html").stat().st_size > 0
     table = pd.read_csv(uninterrupted / "cases.csv")
+    assert set(table["status"]) == {"live"}
     assert len(table) == sum(len(case["phenotypes"]) * len(case["estimates"]) for case in found["cases"])
 
 
