@@ -329,7 +329,7 @@ def estimates_table(cases: list[dict[str, Any]], status: dict[str, str]) -> pd.D
             for j, phenotype in enumerate(case["phenotypes"]):
                 rows.append({"case": case["case"], "problem": case["problem"], "criterion": case["criterion"],
                              "phenotype": phenotype, "n": case["n"], "p": case["p"], "engine": engine,
-                             "status": status[engine], "verdict": estimates["verdict"][j]}
+                             "status": status.get(engine), "verdict": estimates["verdict"][j]}
                             | {name: translated[name][j] for name in ("hsq", "sigmasq", "loglik")}
                             | {f"native_{name}": native[name][j] for name in ("hsq", "sigmasq", "loglik")})
     return pd.DataFrame(rows, columns=["case", "problem", "criterion", "phenotype", "n", "p", "engine", "status", "verdict",
@@ -338,7 +338,7 @@ def estimates_table(cases: list[dict[str, Any]], status: dict[str, str]) -> pd.D
 
 def peaks_table(cases: list[dict[str, Any]], status: dict[str, str]) -> pd.DataFrame:
     """The peaks of scans, with LOD support intervals: a row per case, engine (with its status) and peak."""
-    rows = [{"case": case["case"], "engine": engine, "status": status[engine]} | peak for case in cases if case.get("scan") is not None
+    rows = [{"case": case["case"], "engine": engine, "status": status.get(engine)} | peak for case in cases if case.get("scan") is not None
             for engine, peaks in case["scan"]["peaks"].items() for peak in peaks]
     return pd.DataFrame(rows, columns=["case", "engine", "status", "lodindex", "lodcolumn", "chr", "pos", "lod", "ci_lo",
                                        "ci_hi"])
