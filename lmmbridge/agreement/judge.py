@@ -154,13 +154,22 @@ class Judge:
         limit = tolerances()["optimum"]["limit"]
         comparable = (self.points.comparable("loglik")[rows].all(axis=0)
                       & (self.points.likelihood_noise * np.nan_to_num(size[0]) <= limit))
-        # An ĥ where V is ill-conditioned does not excuse itself: what it loses beyond all rounding is judged.
-        comparable |= loss > limit + np.sum(self.points.loglik_error[rows] * size, axis=0)
+        # An ĥ where V is ill-conditioned does not excuse itself: what it loses beyond all rounding is judged, if by its own
+        # values, too, the engine could have known.
+        seen = np.where(heights[0] < heights[1], self._rise(a, row_a, row_b), self._rise(b, row_b, row_a))
+        comparable |= (loss > limit + np.sum(self.points.loglik_error[rows] * size, axis=0)) & (seen > loss / 2.0)
         self._judge("optimum", 2, a, b, np.array([row_a]), np.where(both, loss, np.inf)[None],
                     np.full((1, self.m), limit), comparable[None], np.ones((1, self.m), dtype=bool),
                     partial(self._held_optima, a, b),
                     lambda at, j: {name: float(self.answers[name].optimum.hsq[j]) for name in (a, b)},
                     hsq_difference=np.abs(self.answers[a].optimum.hsq - self.answers[b].optimum.hsq))
+
+    def _rise(self, engine: str, row: int, other: int) -> np.ndarray:
+        """By how much an engine's own log likelihood is higher at another point, (m,); infinite where it was not asked."""
+        answer = self.answers[engine]
+        with np.errstate(invalid="ignore"):      # of two infinite values
+            rise = answer.at_points.loglik[other] - answer.at_points.loglik[row]
+        return np.where(answer.asked[[row, other]].all(axis=0), rise, np.inf)
 
     def ill_conditioned(self) -> list[dict[str, Any]]:
         """Where V or X is too ill-conditioned for a verdict: how far each engine is off the right value."""
