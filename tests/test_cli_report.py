@@ -320,4 +320,4 @@ def test_the_example_in_the_help_runs(command, file, tmp_path, monkeypatch):
 
 def test_every_format_is_told_in_the_help():
     help = " ".join(invoked("report", "--help").stdout.split())
-    assert all(f"{name}: {what.split(',')[0]}" in help for name, what in REPORTS.items())
+    assert all(f"{name}: {format.words.split(',')[0]}" in help for name, format in REPORTS.items())

@@ -1,8 +1,9 @@
 """`lmmbridge report` and `lmmbridge figures`: what a finished run's results.json can be turned into."""
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 from rich.console import Console
@@ -13,17 +14,30 @@ from lmmbridge.cli.results_file import fitting, read
 from lmmbridge.files import check_new_folder, new_folder
 from lmmbridge.progress import track
 
-#: Formats of a report, and what each writes.
-REPORTS = {"html": "report.html, one page that needs nothing else",
-           "latex": "supplement.tex for a paper, with its figures and references",
-           "pdf": "supplement.pdf, typeset from it", "markdown": "report.md, short, for the summary of a CI job",
-           "junit": "junit.xml, for the tests of a CI job", "csv": "tables for R and pandas, columns.md says what they hold"}
+
+class Format(NamedTuple):
+    """A format of a report: what it writes in words, what makes it, and the file, unless several are made with their names."""
+
+    words: str
+    module: str
+    function: str
+    file: str | None = None
+
+
+#: Formats of a report, by the names that users give them.
+REPORTS = {
+    "html": Format("report.html, one page that needs nothing else", "html", "render", "report.html"),
+    "latex": Format("supplement.tex for a paper, with its figures and references", "latex", "files"),
+    "pdf": Format("supplement.pdf, typeset from it", "latex", "pdf", "supplement.pdf"),
+    "markdown": Format("report.md, short, for the summary of a CI job", "markdown", "render", "report.md"),
+    "junit": Format("junit.xml, for the tests of a CI job", "junit", "render", "junit.xml"),
+    "csv": Format("tables for R and pandas, columns.md says what they hold", "tidy", "files")}
 
 
 @click.command(epilog="Example: lmmbridge report results.json --format html --format csv --out report")
 @click.argument("results_file", metavar="RESULTS.JSON", type=FILE)
 @click.option("--format", "formats", type=click.Choice(list(REPORTS)), multiple=True, default=("html",), show_default=True,
-              help="May be given several times. " + "; ".join(f"{name}: {what}" for name, what in REPORTS.items()) + ".")
+              help="May be given several times. " + "; ".join(f"{name}: {format.words}" for name, format in REPORTS.items()) + ".")
 @click.option("--out", required=True, type=FILE, help="Folder for the files, new or empty.")
 def report(results_file, formats, out) -> None:
     """Write reports of a finished run, from its results.json.
@@ -41,23 +55,9 @@ def report(results_file, formats, out) -> None:
 
 def _files(results: dict[str, Any], format: str) -> dict[str, str | bytes]:
     """Name → content of what one format consists of; each brings in what it alone needs."""
-    if format == "html":
-        from lmmbridge.report import html
-        return {"report.html": html.render(results)}
-    if format == "latex":
-        from lmmbridge.report import latex
-        return latex.files(results)
-    if format == "pdf":
-        from lmmbridge.report import latex
-        return {"supplement.pdf": latex.pdf(results)}
-    if format == "markdown":
-        from lmmbridge.report import markdown
-        return {"report.md": markdown.render(results)}
-    if format == "junit":
-        from lmmbridge.report import junit
-        return {"junit.xml": junit.render(results)}
-    from lmmbridge.report import tidy
-    return tidy.files(results)
+    _, module, function, file = REPORTS[format]
+    made = getattr(import_module(f"lmmbridge.report.{module}"), function)(results)
+    return made if file is None else {file: made}
 
 
 @click.command(epilog="Example: lmmbridge figures results.json --format pdf --out figures")

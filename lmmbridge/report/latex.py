@@ -180,7 +180,7 @@ def _context(results: dict[str, Any]) -> dict[str, Any]:
         "LARGEST": LARGEST,
         "used": used, "r": results["provenance"]["r"] if any(
             "RCoreTeam" in bibliography.ENGINES.get(engine["name"], ("RCoreTeam",)) for engine in here) else None,
-        "here": here, "recorded": summary.recorded(results),
+        "here": here, "recorded": summary.recorded(results | {"engines": used}),
         "missing": [engine for engine in results["engines"] if engine["status"] not in ("live", "recorded")],
         "likelihoods": likelihoods, "scanned": scanned, "found": summary.disagreements(results),
         "basis": lambda cases: summary.basis(results, cases), "families": summary.by_family(results),

@@ -55,4 +55,4 @@ def with_engines(results: dict[str, Any], names: tuple[str, ...] = ENGINES) -> d
             return [renamed(one) for one in value]
         return new.get(value, value) if isinstance(value, str) else value
 
-    return renamed(results)
+    return renamed(results) | {"provenance": results["provenance"]}
