@@ -1,9 +1,13 @@
+import os
 from pathlib import Path
 
 import pytest
 import yaml
 from hypothesis import settings
+from threadpoolctl import threadpool_limits
 
+# One BLAS thread here and in the processes that tests start: with small matrices a second one costs more than it gives.
+threadpool_limits(int(os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")))
 # The same examples on every machine by default; `--hypothesis-profile=deep` looks for new ones, 2000 a test.
 settings.register_profile("default", max_examples=60, derandomize=True, deadline=None)
 settings.register_profile("deep", max_examples=2000, derandomize=False, deadline=None, print_blob=True)
