@@ -45,7 +45,8 @@ def results_of(kind: str) -> dict[str, Any]:
 @cache
 def _results(kind: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
-        return {"right": small_run, "recorded": _recorded, "wrong divisor": _with_wrong_divisor, "failure": _with_failure, "old": _old}[kind](
+        return {"right": small_run, "recorded": _recorded, "wrong divisor": _with_wrong_divisor,
+                "failure": _with_failure, "old": _old}[kind](
             Path(folder) / "out")
 
 

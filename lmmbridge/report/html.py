@@ -59,7 +59,8 @@ def render(results: dict[str, Any]) -> str:
     by_engine, by_case = summary.ill_conditioned(results)
     return page(
         "report.html", results=results, sections={id: title for id, title in SECTIONS.items() if id != "laws" or results["laws"]},
-        headline=summary.headline(results), partly=summary.partly(results), PARTLY=summary.PARTLY, MEANING=MEANING, FAILING=FAILING, MARKS=summary.MARKS,
+        headline=summary.headline(results), partly=summary.partly(results), PARTLY=summary.PARTLY,
+        MEANING=MEANING, FAILING=FAILING, MARKS=summary.MARKS,
         MOST_ROWS=MOST_ROWS, MOST_EXAMPLES=MOST_EXAMPLES, SCALES=SCALES, VERDICT=case_table.VERDICT,
         NO_DIGITS=case_table.NO_DIGITS, case_table=case_table.case_table(results),
         counted=[list(ORDER).index(verdict) for verdict in results["verdicts"] if verdict != "not available"],

@@ -175,7 +175,8 @@ def _context(results: dict[str, Any]) -> dict[str, Any]:
     for entry in divergences:
         entry["examples"] = _one_pair_each(entry["examples"])
     return {
-        "results": results, "headline": summary.headline(results), "partly": summary.partly(results), "MEANING": MEANING, "FAILING": FAILING,
+        "results": results, "headline": summary.headline(results), "partly": summary.partly(results),
+        "MEANING": MEANING, "FAILING": FAILING,
         "MOST_ROWS": MOST_ROWS, "MOST_EXAMPLES": MOST_EXAMPLES, "SYMBOLS": summary.SYMBOLS, "LETTERS": LETTERS, "DIGITS": DIGITS,
         "LARGEST": LARGEST,
         "used": used, "r": results["provenance"]["r"] if any(

@@ -80,7 +80,8 @@ def _head(results: dict[str, Any]) -> list[str]:
     mark = "✗ Failed" if results["status"] else "✓ Passed"
     failures = [f"- {sentence(failure)}" for failure in results["failures"]]
     recorded = summary.recorded_sentence(results)
-    return [f"# {mark}: {sentence(headline(results))}", *(["", text(recorded)] if recorded else []), *_list(failures, MOST["failing"])]
+    return [f"# {mark}: {sentence(headline(results))}", *(["", text(recorded)] if recorded else []),
+            *_list(failures, MOST["failing"])]
 
 
 def _verdicts(results: dict[str, Any]) -> list[str]:
@@ -144,7 +145,8 @@ def _digits(results: dict[str, Any]) -> list[str]:
             for pair, cells in list(pairs.items())[:MOST["pairs"]])
     return ["## Digits of agreement", "", "The fewest of all cases that agree; = says that all decisions are identical, and a "
             "sign stands for verdicts other than ✓ agree that occur.",
-            *(["", f"{summary.PARTLY}: {text(partly)}."] if partly else []), "", *_table(["engines", *map(text, quantities)], rows, len(pairs))]
+            *(["", f"{summary.PARTLY}: {text(partly)}."] if partly else []), "",
+            *_table(["engines", *map(text, quantities)], rows, len(pairs))]
 
 
 def _cell(cell: dict[str, Any]) -> str:

@@ -119,8 +119,8 @@ def heat(results: dict[str, Any]) -> tuple[list[str], dict[str, dict[str, dict[s
     quantities : list of str
     rows : dict
         Pair ("a – b") → quantity → digits (the fewest of what agrees, or None), others (verdict other than agree → number
-        of comparisons), partly (where not both could be asked everywhere, at how many points at the fewest: `extent`), words (the same as text), shown (what stands in a table: digits, or = where all decisions are
-        identical, or –).
+        of comparisons), partly (where not both could be asked everywhere, at how many points at the fewest: `extent`), words
+        (the same as text), shown (what stands in a table: digits, or = where all decisions are identical, or –).
     """
     rows: dict[str, dict[str, dict[str, Any]]] = {}
     quantities: dict[str, None] = {}
@@ -164,8 +164,9 @@ def partly(results: dict[str, Any]) -> str:
     records = [record for case in results["cases"] for record in case["comparisons"] if is_partial(record)]
     if not records:
         return ""
-    return ("not both engines can be asked everywhere (recorded ones answer what they were asked, functions without hsq at their own "
-            f"ĥ alone), and what is shown is of the points where both were: {extent(min(records, key=_share))} where these are fewest")
+    fewest = extent(min(records, key=_share))
+    return ("not both engines can be asked everywhere (recorded ones answer what they were asked, functions without hsq at their "
+            f"own ĥ alone), and what is shown is of the points where both were: {fewest} where these are fewest")
 
 
 def _share(record: dict[str, Any]) -> float:

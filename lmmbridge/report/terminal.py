@@ -127,8 +127,8 @@ def _print_digits(console: Console, results: dict[str, Any]) -> None:
 def _digits(results: dict[str, Any], scans: bool) -> tuple[list[str], dict[str, list[str]]]:
     """Quantities of likelihoods, or of LOD scores, for which something agrees; by pair of engines what tables show of each."""
     quantities, rows = summary.heat(results)
-    digits = {pair: {name: cell["shown"] + ("*" if cell["partly"] else "") for name, cell in cells.items() if cell["digits"] is not None
-                     and summary.of_scans(name) == scans} for pair, cells in rows.items()}
+    digits = {pair: {name: cell["shown"] + ("*" if cell["partly"] else "") for name, cell in cells.items()
+                     if cell["digits"] is not None and summary.of_scans(name) == scans} for pair, cells in rows.items()}
     names = [name for name in quantities if any(name in found for found in digits.values())]
     return names, {pair: [found.get(name, "–") for name in names] for pair, found in digits.items() if found}
 

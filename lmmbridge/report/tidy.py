@@ -25,11 +25,11 @@ PART = 100
 COLUMNS: dict[str, dict[str, str]] = {
     "comparisons.csv": {
         "case": "problem and criterion", "problem": "the problem's name", "criterion": "REML or ML", "n": "individuals",
-        "p": "columns of X", "a": "one engine", "status_a": "live or recorded, as in engines.csv",
+        "p": "columns of X", "a": "one engine", "status_a": "its status in engines.csv",
         "b": "the other; empty where a gave nothing to compare", "status_b": "the same of b",
         "quantity": "what is compared", "tier": "1 at fixed hsq, 2 the optimum, 3 LOD curves, 4 decisions",
         "asked": "where not both could be asked everywhere: at how many points (of LOD curves, given hsq) they were compared; "
-                 "empty where they were compared at all", "asked_of": "of how many",
+                 "empty where they were compared everywhere", "asked_of": "of how many",
         "phenotype": "the one with the worst verdict and, among those, the largest difference relative to its tolerance; the "
                      "columns from hsq to digits_b are of this one", "hsq": "at which the two were compared",
         "position": "of the LOD score", "value_a": "translated; of optima ĥ; of β see coefficients.csv", "value_b": "the same of b",
@@ -42,7 +42,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         **{column: f"number of phenotypes with the verdict {verdict}" for verdict, column in COUNTS.items()},
         "reason": "why, of the worst verdict; several are separated by semicolons"},
     "coefficients.csv": {
-        "case": "as in comparisons.csv", "a": "as there", "status_a": "as there", "b": "as there", "status_b": "as there", "quantity": "as there", "phenotype": "as there",
+        "case": "as in comparisons.csv", "a": "as there", "status_a": "as there", "b": "as there", "status_b": "as there",
+        "quantity": "as there", "phenotype": "as there",
         "column": "of X", "value_a": "translated coefficient", "value_b": "the same of b", "right": "the right one, where it was "
         "looked into"},
     "problems.csv": {

@@ -240,7 +240,7 @@ def test_the_median_of_an_even_number_of_distances_is_between_the_two_in_the_mid
     points = [point for case in changed["cases"] for point in case["ill_conditioned"] if point["engine"] == "python"]
     for case in changed["cases"]:
         case["ill_conditioned"] = []
-    changed["cases"][0]["ill_conditioned"] = [point | {"off": off} for point, off in zip(points, (3.0, 1.0, 8.0, 4.0), strict=False)]
+    changed["cases"][0]["ill_conditioned"] = [point | {"off": off} for point, off in zip(points, (3.0, 1.0, 8.0, 4.0))]
     (row,), _ = summary.ill_conditioned(changed)
     assert (row["points"], row["median"], row["largest"]["off"]) == (4, 3.5, 8.0)
 
