@@ -148,16 +148,17 @@ class Judge:
         """Tier 2: the likelihood that one engine's ĥ loses against the other's."""
         row_a, row_b = self.points.owner[a], self.points.owner[b]
         heights = np.array([self._heights[a], self._heights[b]])
-        size, rows = 1.0 + np.abs(heights), [row_a, row_b]
+        size, rows, lower = 1.0 + np.abs(heights), [row_a, row_b], heights[0] < heights[1]
         loss = np.abs(heights[0] - heights[1])
         both = self.points.usable[a] & self.points.usable[b]
         limit = tolerances()["optimum"]["limit"]
-        comparable = (self.points.comparable("loglik")[rows].all(axis=0)
-                      & (self.points.likelihood_noise * np.nan_to_num(size[0]) <= limit))
-        # An ĥ where V is ill-conditioned does not excuse itself: what it loses beyond all rounding is judged, if by its own
-        # values, too, the engine could have known.
-        seen = np.where(heights[0] < heights[1], self._rise(a, row_a, row_b), self._rise(b, row_b, row_a))
-        comparable |= (loss > limit + np.sum(self.points.loglik_error[rows] * size, axis=0)) & (seen > loss / 2.0)
+        told = self.points.comparable("loglik")[rows]
+        comparable = told.all(axis=0) & (self.points.likelihood_noise * np.nan_to_num(size[0]) <= limit)
+        # An ĥ where V is ill-conditioned does not excuse itself: what it loses against a well-conditioned one beyond all
+        # rounding is judged, if by its own values, too, the engine could have known.
+        seen = np.where(lower, self._rise(a, row_a, row_b), self._rise(b, row_b, row_a))
+        beyond = loss > limit + np.sum(self.points.loglik_error[rows] * size, axis=0)
+        comparable |= np.where(lower, told[1], told[0]) & beyond & (seen > loss / 2.0)
         self._judge("optimum", 2, a, b, np.array([row_a]), np.where(both, loss, np.inf)[None],
                     np.full((1, self.m), limit), comparable[None], np.ones((1, self.m), dtype=bool),
                     partial(self._held_optima, a, b),
