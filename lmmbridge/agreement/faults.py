@@ -22,6 +22,8 @@ from lmmbridge.inputs import Data
 
 #: Rounding is reproduced in size: up to this many times the worst of `DRAWS` computations.
 SAME_SIZE, DRAWS = 10.0, 8
+#: At an end where V is singular, a zero eigenvalue that comes out positive, by chance, lifts the likelihood or does not.
+END_DRAWS = 64
 #: Stands for −log likelihood where there is none.
 NO_NUMBER = 1e100
 #: A relative difference that leaves no digit; beyond it, size says nothing.
@@ -102,7 +104,7 @@ def normal_equations(data: Data, h: float, reml: bool,
     return -0.5 * (df * (np.log(2.0 * np.pi * Q / df) + 1.0) + logdet), Q / df, beta
 
 
-def noisy_loglik(data: Data, reml: bool, draw: int) -> Callable[[float], float]:
+def noisy_loglik(data: Data, reml: bool, draw: int = 0) -> Callable[[float], float]:
     """The log likelihood by `normal_equations`, with that draw of rounding, as a function of h; −inf where it leaves no number."""
     def loglik(h: float) -> float:
         try:
@@ -173,11 +175,13 @@ def loses_digits_under_the_null(observed: LodOff) -> bool:
 def climbs_a_noisy_likelihood(observed: OptimumOff) -> bool:
     """ĥ loses no more than the noise of normal equations, without which the engine finds what its search can find.
 
-    Or that noise hides the higher maximum, or lifts an end where V is singular, and leads our own search there, too, in some
-    draw of rounding (whether a zero eigenvalue comes out positive is chance).
+    Or that noise hides the higher maximum, and leads our own search elsewhere, too; or it lifts an end above the maximum.
     """
     data, ends = one_phenotype(observed.data, observed.column), observed.engine != "lmmlite-r"
-    if any(observed.is_reproduced_by(single_search(observed, ends, noisy_loglik(data, observed.reml, draw))) for draw in range(DRAWS)):
+    if observed.is_reproduced_by(single_search(observed, ends, noisy_loglik(data, observed.reml))):
+        return True
+    if ends and observed.hsq in (0.0, 1.0) and any(noisy_loglik(data, observed.reml, draw)(observed.hsq) > observed.highest
+                                                   for draw in range(END_DRAWS)):
         return True
     loss = (observed.highest - observed.loglik(observed.hsq)) / (1.0 + abs(observed.highest))
     if min(loss, ALL_DIGITS) > SAME_SIZE * normal_equations_error(data, observed.hsq, observed.reml, "loglik"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from lmmbridge.agreement import direct, register, simulation
+from lmmbridge.agreement import direct, faults, register, simulation
 from lmmbridge.agreement.problems import Problem
 from lmmbridge.agreement.register import REGISTER, OptimumOff, check, explanation, occurrences
 from lmmbridge.agreement.run import Run, availability
@@ -206,3 +206,14 @@ def test_a_name_that_is_not_on_the_register_is_refused():
 def register_error():
     from lmmbridge import InputError
     return InputError
+
+
+@pytest.mark.parametrize("engine", ["qtl2", "lmmlite-cpp"])
+def test_an_end_that_rounding_can_lift_is_told_from_one_that_it_cannot(engine):
+    """A centred K has one eigenvalue that is zero to rounding, of either sign; where V is well-conditioned at 1 nothing is lifted."""
+    given = {name: data for name, _, data in simulation.problems()}
+    for name, lifted in (("centred-n60-p1", True), ("h0-n10-p1", False)):
+        best = ENGINES["dense"].optimum(given[name], True)
+        assert best.hsq[0] < 0.99
+        observed = OptimumOff(engine, given[name], 0, True, 1.0, float(best.loglik[0]))
+        assert faults.climbs_a_noisy_likelihood(observed) == lifted
