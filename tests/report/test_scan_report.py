@@ -13,7 +13,7 @@ from rich.console import Console
 
 from lmmbridge.agreement import simulation
 from lmmbridge.agreement.problems import Problem
-from lmmbridge.agreement.run import Run, availability, peaks_table
+from lmmbridge.agreement.run import Run, availability, engine_status, peaks_table
 from lmmbridge.agreement.scan_problems import scan_problems
 from lmmbridge.engines import ENGINES
 from lmmbridge.qtl2.extdata import extdata
@@ -138,12 +138,13 @@ def test_scans_with_the_worst_verdict_are_drawn_first_and_kinds_are_spread(resul
 def test_peaks_are_in_a_file_by_case_and_engine(run):
     results, out = run
     table = pd.read_csv(out / "peaks.csv", dtype={"chr": str}, float_precision="round_trip")
-    assert list(table.columns) == ["case", "engine", "lodindex", "lodcolumn", "chr", "pos", "lod", "ci_lo", "ci_hi"]
+    assert list(table.columns) == ["case", "engine", "status", "lodindex", "lodcolumn", "chr", "pos", "lod", "ci_lo", "ci_hi"]
+    assert set(table["status"]) == {"live"}
     for case in filter(summary.is_scan, results["cases"]):
         for engine, peaks in case["scan"]["peaks"].items():
             here = table[(table["case"] == case["case"]) & (table["engine"] == engine)]
-            assert here.drop(columns=["case", "engine"]).to_dict("records") == peaks
-    assert len(table) == len(peaks_table(results["cases"])) > 0
+            assert here.drop(columns=["case", "engine", "status"]).to_dict("records") == peaks
+    assert len(table) == len(peaks_table(results["cases"], engine_status(results))) > 0
     assert "peaks.csv" in Page(html.render(results)).text
 
 
