@@ -11,6 +11,8 @@ from rich.progress import Progress as Bars
 
 #: Work that takes less (seconds) shows nothing.
 PATIENCE = 2.0
+#: What is counted now, the innermost last: for those who show progress elsewhere than on the terminal.
+RUNNING: list[Progress] = []
 
 
 class Progress:
@@ -24,10 +26,14 @@ class Progress:
     total : int
     quiet : bool, default False
         Show nothing.
+
+    Attributes
+    ----------
+    description, total, done
     """
 
     def __init__(self, description: str, total: int, quiet: bool = False):
-        self._description, self._total, self._done = description, total, 0
+        self.description, self.total, self.done = description, total, 0
         self._console = None if quiet else Console(stderr=True)
         self._bars: Bars | None = None
         self._timer: Timer | None = None
@@ -39,32 +45,39 @@ class Progress:
             self._timer = Timer(PATIENCE, self._show)
             self._timer.daemon = True
             self._timer.start()
+        RUNNING.append(self)
         return self
 
     def __exit__(self, kind, error, traceback) -> None:
-        with self._lock:
-            self._cancelled = kind is not None
+        RUNNING.remove(self)
+        if kind is not None:
+            self.cancel()
         if self._timer is not None:
             self._timer.cancel()
             self._timer.join()      # after which no bar can appear
         if self._bars is not None:
             self._bars.stop()
 
+    def cancel(self) -> None:
+        """Let the next step that is counted raise CancelledError."""
+        with self._lock:
+            self._cancelled = True
+
     def advance(self, steps: int = 1) -> None:
         """Count `steps` more as done."""
         with self._lock:
             if self._cancelled:
                 raise CancelledError
-            self._done += steps
+            self.done += steps
             if self._bars is not None:
-                self._bars.update(self._task, completed=self._done)
+                self._bars.update(self._task, completed=self.done)
 
     def _show(self) -> None:
         """From a thread of its own, since the first step may be all the work there is."""
         with self._lock:
             self._bars = Bars(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
                               TimeRemainingColumn(), console=self._console, transient=True)
-            self._task = self._bars.add_task(self._description, total=self._total, completed=self._done)
+            self._task = self._bars.add_task(self.description, total=self.total, completed=self.done)
             self._bars.start()
 
 

@@ -116,7 +116,7 @@ def test_threads_share_a_bar(shown):
         for _ in range(20):
             with Progress("scan1", 1600) as progress, ThreadPoolExecutor(8) as pool:
                 list(pool.map(lambda _: [progress.advance() for _ in range(200)], range(8)))
-                assert progress._done == 1600
+                assert progress.done == 1600
     finally:
         sys.setswitchinterval(switch)
 

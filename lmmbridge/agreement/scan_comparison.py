@@ -51,12 +51,18 @@ def compare_scans(problem: Problem, reml: bool, engines: dict[str, Engine]) -> d
     """
     judge = _ScanJudge(problem, reml, engines)
     for a, b in combinations(judge.own, 2):
-        judge.at_given_hsq(a, b)
-        if problem.data.kinship is not None:
-            judge.at_own_hsq(a, b)
+        judge.curves(a, b)
         for quantity in DECISIONS:
             judge.decisions(quantity, a, b)
     return judge.record()
+
+
+def compare_curves(problem: Problem, reml: bool, engines: dict[str, Engine]) -> list[dict[str, Any]]:
+    """The comparisons of LOD curves alone, which need no map; as in the "comparisons" of `compare_scans`."""
+    judge = _ScanJudge(problem, reml, engines)
+    for a, b in combinations(judge.own, 2):
+        judge.curves(a, b)
+    return judge.comparisons
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,12 @@ class _ScanJudge:
         self.silent[engine] = (verdict, why)
         self.comparisons.append({"a": engine, "b": None, "quantity": "LOD", "counts": {verdict: 1},
                                  "reasons": {verdict: {why: 1}}})
+
+    def curves(self, a: str, b: str) -> None:
+        """Tier 3: LOD curves at one given hsq and, with kinship, at each engine's own."""
+        self.at_given_hsq(a, b)
+        if self.data.kinship is not None:
+            self.at_own_hsq(a, b)
 
     def at_given_hsq(self, a: str, b: str) -> None:
         """Tier 3: LOD curves at one given hsq, that of each of the two."""

@@ -1,4 +1,4 @@
-"""The command line: `lmmbridge validate`, `report`, `figures`, `compare`, `herit`, `scan`, `peaks`, `doctor`, `divergences`, `explain`."""
+"""The command line: `lmmbridge validate`, `report`, `figures`, `compare`, `herit`, `scan`, `peaks`, `doctor`, `divergences`, `explain`, `install-r`."""
 from __future__ import annotations
 
 import os
@@ -11,6 +11,7 @@ from lmmbridge import InputError, __version__
 from lmmbridge.cli.compare import compare
 from lmmbridge.cli.explain import explain
 from lmmbridge.cli.herit import herit
+from lmmbridge.cli.install_r import install_r
 from lmmbridge.cli.inventory import divergences, doctor
 from lmmbridge.cli.peaks import peaks
 from lmmbridge.cli.record import record
@@ -57,5 +58,5 @@ def _say(otherwise):
     return show
 
 
-for command in (validate, report, figures, compare, record, herit, scan, peaks, doctor, divergences, explain):
+for command in (validate, report, figures, compare, record, herit, scan, peaks, doctor, divergences, explain, install_r):
     main.add_command(command)

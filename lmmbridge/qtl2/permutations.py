@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Integral
 from typing import Any
 
@@ -16,14 +16,14 @@ from lmmbridge.qtl2.cross2 import Cross2
 from lmmbridge.qtl2.genoprobs import Genoprobs
 from lmmbridge.qtl2.maps import Map
 from lmmbridge.qtl2.permuted_maxima import permuted_maxima
-from lmmbridge.qtl2.scan1 import refuse_binary, set_up
+from lmmbridge.qtl2.scan1 import Setup, refuse_binary, set_up
 from lmmbridge.qtl2.thresholds import Scan1Perm
 
 
 def scan1perm(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any = None, Xcovar: Any = None,
               intcovar: Any = None, weights: Any = None, reml: bool = True, model: str = "normal", n_perm: int = 1,
               perm_Xsp: bool = False, perm_strata: pd.Series | None = None, chr_lengths: Any = None, cores: int = 1, *,
-              rng: np.random.Generator | int | None = None, quiet: bool = False) -> Scan1Perm:
+              rng: np.random.Generator | int | Callable[[int], np.ndarray] | None = None, quiet: bool = False) -> Scan1Perm:
     """Permutation test of a genome scan: maximum LOD scores with the genotypes permuted.
 
     Parameters
@@ -40,9 +40,10 @@ def scan1perm(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: A
         strata by the rows of Xcovar (see `mat2strata`) where it is given, otherwise all individuals are one stratum.
     chr_lengths : Series or mapping of chromosome to length, optional
         As from `chr_lengths`; or the two total lengths "A" and "X". Needed with perm_Xsp.
-    rng : numpy.random.Generator or int, optional
+    rng : numpy.random.Generator, int or callable, optional
         What the permutations are drawn with, or a seed. The same seed gives the same result, whatever `cores` is.
-        Default: another result each time.
+        A callable gives that many random numbers from [0, 1), as R's runif; the permutations are then those that R/qtl2
+        makes of these numbers. Default: another result each time.
 
     Returns
     -------
@@ -95,14 +96,20 @@ def scan1perm(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: A
         raise InputError(f"genoprobs is a {type(genoprobs).__name__}: give a Genoprobs, as from calc_genoprob")
     if isinstance(n_perm, bool) or not isinstance(n_perm, Integral) or n_perm < 1:
         raise InputError(f"n_perm is {n_perm!r}: give how many permutations to make, a positive whole number")
-    generator = _generator(rng)
+    generator = rng if callable(rng) else _generator(rng)
     by_Xcovar = perm_strata is None and Xcovar is not None
     strata = mat2strata(Xcovar) if by_Xcovar else _checked_strata(perm_strata)
 
     def maxima(genoprobs: Genoprobs, kinship: Any, Xcovar: Any, n_perm: int, description: str) -> pd.DataFrame:
         setup = set_up(genoprobs, pheno, kinship, addcovar, Xcovar, intcovar, weights, reml, model,
                        others={"Xcovar": strata.index} if by_Xcovar else {})
-        permutations = draw_permutations(generator, n_perm, _strata_of(setup.aligned.pheno.index, strata))
+        codes = _strata_of(setup.aligned.pheno.index, strata)
+        if callable(generator):
+            permutations = permutations_from(generator, n_perm, codes)
+            if _permutes_phenotypes(setup):
+                permutations = np.argsort(permutations, axis=1).astype(np.int32)
+        else:
+            permutations = draw_permutations(generator, n_perm, codes)
         total = len(genoprobs.positions) * n_perm * setup.aligned.pheno.shape[1]
         with Progress(description, total, quiet) as progress:
             return permuted_maxima(setup, permutations, cores, progress)
@@ -138,6 +145,42 @@ def draw_permutations(generator: np.random.Generator, n_perm: int, strata: np.nd
         members = np.flatnonzero(strata == stratum)
         permutations[:, members] = generator.permuted(permutations[:, members], axis=1)
     return permutations
+
+
+def permutations_from(uniforms: Callable[[int], np.ndarray], n_perm: int, strata: np.ndarray) -> np.ndarray:
+    """Random permutations of 0, …, N−1 within strata, those that R/qtl2 makes of the same uniform random numbers.
+
+    Each permutation is a Fisher–Yates shuffle from the end, stratum by stratum (R/qtl2's permute_nvector).
+
+    Parameters
+    ----------
+    uniforms : callable
+        uniforms(k): k random numbers from [0, 1).
+    n_perm : int
+    strata : ndarray of int, shape (N,)
+        Numbered as they first occur.
+
+    Returns
+    -------
+    ndarray of int, shape (n_perm, N)
+        A permutation in each row.
+    """
+    permutations = np.tile(np.arange(len(strata), dtype=np.int32), (n_perm, 1))
+    every = np.arange(n_perm)
+    members = [np.flatnonzero(strata == stratum) for stratum in range(int(strata.max()) + 1)]
+    draws = iter(uniforms(n_perm * sum(len(stratum) - 1 for stratum in members)).reshape(n_perm, -1).T)
+    for stratum in members:
+        for i in range(len(stratum) - 1, 0, -1):
+            j = stratum[(next(draws) * (i + 1)).astype(int)]
+            permutations[:, stratum[i]], permutations[every, j] = permutations[every, j], permutations[:, stratum[i]].copy()
+    return permutations
+
+
+def _permutes_phenotypes(setup: Setup) -> bool:
+    """Whether R/qtl2 permutes the phenotypes and not the genotypes, which takes the inverse permutation to the same end."""
+    aligned = setup.aligned
+    return setup.kinship is None and aligned.weights is None and aligned.pheno.notna().to_numpy().all() and all(
+        covariates is None for covariates in (aligned.addcovar, aligned.Xcovar, aligned.intcovar))
 
 
 def mat2strata(mat: pd.DataFrame | pd.Series) -> pd.Series:

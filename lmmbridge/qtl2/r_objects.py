@@ -11,12 +11,16 @@ dict of DataFrame                                       kinship by chromosome (t
 DecomposedKinship, dict of those                        output of decomp_kinship
 Scan1                                                   scan1 object, with or without hsq
 Scan1Coef                                               scan1coef object (scan1coef, scan1blup), with or without SE
+Scan1Max                                                output of scan1max (to R only)
+Scan1Perm                                               scan1perm object, with or without X (to R only)
+Herit                                                   output of est_herit (to R only)
+Fit1                                                    output of fit1 (to R only)
 Series                                                  named vector: weights, one phenotype
 ======================================================  =====================================================
 
 The names that pandas and xarray give to an axis (index.name) have no place in R/qtl2's objects and are left out; a
-RangeIndex stands for no names. What a Scan1 or Scan1Coef tells besides (criterion, notes, engine, and the Scan1Coef's
-hsq) stays in Python. Everything else that one side has no place for is refused.
+RangeIndex stands for no names. What a result tells besides (criterion, notes, engine, and the hsq of a Scan1Coef or Fit1)
+stays in Python. Everything else that one side has no place for is refused.
 """
 from __future__ import annotations
 
@@ -30,10 +34,14 @@ import xarray as xr
 from lmmbridge.errors import InputError
 from lmmbridge.qtl2.coefficients import Scan1Coef
 from lmmbridge.qtl2.cross2 import Cross2
+from lmmbridge.qtl2.fit1 import Fit1
 from lmmbridge.qtl2.genoprobs import DIMS, Genoprobs
+from lmmbridge.qtl2.herit import Herit
 from lmmbridge.qtl2.kinship import DecomposedKinship
 from lmmbridge.qtl2.maps import Map
 from lmmbridge.qtl2.scan1 import Scan1
+from lmmbridge.qtl2.scan1max import Scan1Max
+from lmmbridge.qtl2.thresholds import Scan1Perm
 from lmmbridge.rlink import RList
 
 #: The parts of a cross2 object, in R/qtl2's order.
@@ -71,6 +79,14 @@ def to_r(obj: Any) -> Any:
         return _scan_to_r(obj.lod, {"hsq": obj.hsq, "sample_size": obj.sample_size}, ["scan1", "matrix"])
     if isinstance(obj, Scan1Coef):
         return _scan_to_r(obj.coef, {"SE": obj.se, "sample_size": obj.sample_size}, ["scan1coef", "scan1", "matrix"])
+    if isinstance(obj, Scan1Max):
+        return _with(to_r(obj.lod), hsq=obj.hsq, sample_size=obj.sample_size)
+    if isinstance(obj, Scan1Perm):
+        return _scan1perm_to_r(obj)
+    if isinstance(obj, Herit):
+        return _with(obj.hsq, sample_size=obj.sample_size, log10lik=obj.log10lik, resid_sd=obj.resid_sd)
+    if isinstance(obj, Fit1):
+        return _fit1_to_r(obj)
     if isinstance(obj, pd.DataFrame):
         return _matrix(_numbers(obj), obj.index, obj.columns, obj.attrs)
     if isinstance(obj, pd.Series):
@@ -218,9 +234,30 @@ def _decomposed(value: dict) -> DecomposedKinship | dict[str, DecomposedKinship]
 
 
 def _scan_to_r(values: pd.DataFrame, attributes: dict[str, Any], classes: list[str]) -> xr.DataArray:
-    sent = {name: to_r(value) if isinstance(value, pd.DataFrame) else value for name, value in attributes.items()
-            if value is not None}
-    return to_r(values).assign_attrs(sent, **{"class": np.array(classes)})
+    return _with(to_r(values), **attributes, **{"class": np.array(classes)})
+
+
+def _with(values: Any, **attributes: Any) -> Any:
+    """A copy of a Series or DataArray with these attributes, but for those that are None."""
+    values = values.copy(deep=False)
+    values.attrs = {name: to_r(value) if isinstance(value, (pd.DataFrame, pd.Series)) else value
+                    for name, value in attributes.items() if value is not None}
+    return values
+
+
+def _scan1perm_to_r(perms: Scan1Perm) -> xr.DataArray | RList:
+    A, X = (None if part is None else to_r(part.set_axis(pd.RangeIndex(len(part)))) for part in (perms.A, perms.X))
+    if X is None:
+        return _with(A, **{"class": np.array(["scan1perm", "matrix"])})
+    lengths = perms.chr_lengths.copy()
+    lengths.attrs = {"is_x_chr": pd.Series({"A": False, "X": True})}
+    return RList({"A": A, "X": X}, {"chr_lengths": lengths, "class": np.array(["scan1perm", "list"])})
+
+
+def _fit1_to_r(fit: Fit1) -> dict:
+    names = ("lod", "ind_lod", "coef", "SE", "var", "fitted", "resid")
+    parts = {name: getattr(fit, name) for name in names}
+    return {name: part if isinstance(part, float) else to_r(part) for name, part in parts.items() if part is not None}
 
 
 def _scan1(value: xr.DataArray) -> Scan1:

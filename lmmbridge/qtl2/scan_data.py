@@ -20,7 +20,8 @@ class ScanData:
     Attributes
     ----------
     genoprobs : Genoprobs
-    map : Map
+    map : Map or None
+        None where no peaks are looked for.
     pheno : DataFrame
     kinship : DataFrame, dict of DataFrame, or None
     addcovar, Xcovar, intcovar : DataFrame or None
@@ -30,7 +31,7 @@ class ScanData:
     """
 
     genoprobs: Genoprobs
-    map: Map
+    map: Map | None
     pheno: pd.DataFrame
     kinship: pd.DataFrame | dict[str, pd.DataFrame] | None = None
     addcovar: pd.DataFrame | None = None

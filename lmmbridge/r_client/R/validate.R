@@ -1,0 +1,106 @@
+#' Do the implementations agree?
+#'
+#' Runs `lmmbridge validate`: all implementations of the mixed model that are there, on your data or on the built-in problems, with a
+#' verdict on every comparison, and writes a report. It runs in a process of its own, and says how far it is; interrupted, it goes on
+#' where it stopped when it is called again.
+#'
+#' @param out Folder for the report; it must not hold anything else.
+#' @param pheno,kinship,covar,weights Your data: matrices with row names, weights a named vector of 1/variance. The kinship matrix is
+#'   used as it is (qtl2's functions use twice theirs). Default: the built-in problems.
+#' @param engines Names of the implementations to compare, such as `c("python", "qtl2")`. Default: all that are there.
+#' @param problems Patterns of built-in problems, such as `"iron/overall/*"`. Default: all.
+#'
+#' @return Invisibly, an object of class `lmmbridge_validation`, which is printed: a list of `agree` (nothing unexplained, nothing
+#'   failed), `verdicts` (a named vector of counts), `engines` (a data frame), `out` and `results` (the path of results.json).
+#'
+#' @seealso [agreement_report()]
+#' @examplesIf lmmbridge::python_available()
+#' set.seed(1)
+#' G <- matrix(rnorm(20 * 30), 20, dimnames = list(paste0("i", 1:20), NULL))
+#' pheno <- cbind(height = (G %*% rnorm(30) / 6 + rnorm(20))[, 1])
+#' found <- validate(file.path(tempdir(), "validation"), pheno, tcrossprod(G) / 30, engines = c("python", "dense"))
+#' found$verdicts
+#' @export
+validate <- function(out, pheno = NULL, kinship = NULL, covar = NULL, weights = NULL, engines = NULL, problems = NULL) {
+    call <- sys.call()
+    own <- list(pheno = pheno, kinship = kinship, covar = covar, weights = weights)
+    own <- own[!vapply(own, is.null, TRUE)]
+    folder <- tempfile("lmmbridge-")
+    on.exit(unlink(folder, recursive = TRUE))
+    dir.create(folder)
+    arguments <- c("--out", path.expand(out))
+    for (name in names(own)) {
+        table <- by_individual(own[[name]], name, call)
+        if (name == "kinship") check_matrix(table, name, call)
+        if (is.null(colnames(table))) colnames(table) <- if (ncol(table) == 1) name else paste0(name, seq_len(ncol(table)))
+        arguments <- c(arguments, paste0("--", name), write_table(table, file.path(folder, paste0(name, ".csv"))))
+    }
+    if (!is.null(engines)) arguments <- c(arguments, "--engines", paste(engines, collapse = ","))
+    if (!is.null(problems)) arguments <- c(arguments, "--problems", paste(problems, collapse = ","))
+    run_command("validate", arguments, call, allowed = c(0, 1))
+    results <- file.path(path.expand(out), "results.json")
+    summary <- call_python("results_summary", list(path = results), call)
+    engines <- data.frame(name = as.character(unlist(summary$names)), version = as.character(unlist(summary$versions)),
+                          status = as.character(unlist(summary$statuses)))
+    invisible(structure(class = "lmmbridge_validation", list(
+        agree = summary$status == 0, verdicts = unlist(summary$verdicts), engines = engines, out = out, results = results)))
+}
+
+#' @rdname validate
+#' @param x What `validate` gives.
+#' @param ... Not used.
+#' @export
+print.lmmbridge_validation <- function(x, ...) {
+    cat(if (x$agree) "The implementations agree" else "The implementations do not all agree, or one failed", " (",
+        paste(x$engines$name[x$engines$status == "live"], collapse = ", "), "):\n",
+        paste0("  ", format(names(x$verdicts)), "  ", x$verdicts, "\n"), "See ", file.path(x$out, "report.html"), "\n", sep = "")
+    invisible(x)
+}
+
+#' A report on agreement
+#'
+#' Runs `lmmbridge report`: makes files of what [validate()] found, for a paper, for CI, or to be read.
+#'
+#' @param validation What [validate()] gave, or the path of a results.json.
+#' @param out Folder for the files; it must not hold anything else.
+#' @param format Of `"html"`, `"latex"`, `"pdf"`, `"markdown"`, `"junit"`, `"csv"`; one or more.
+#'
+#' @return Invisibly, the paths of the files.
+#'
+#' @examplesIf lmmbridge::python_available()
+#' set.seed(1)
+#' G <- matrix(rnorm(20 * 30), 20, dimnames = list(paste0("i", 1:20), NULL))
+#' pheno <- cbind(height = (G %*% rnorm(30) / 6 + rnorm(20))[, 1])
+#' found <- validate(file.path(tempdir(), "to-report"), pheno, tcrossprod(G) / 30, engines = c("python", "dense"))
+#' agreement_report(found, file.path(tempdir(), "files"), c("html", "csv"))
+#' @export
+agreement_report <- function(validation, out, format = "html") {
+    call <- sys.call()
+    results <- if (inherits(validation, "lmmbridge_validation")) validation$results else validation
+    if (!is.character(results) || length(results) != 1)
+        refuse("validation should be what validate() gave, or the path of a results.json", call = call)
+    formats <- c("html", "latex", "pdf", "markdown", "junit", "csv")
+    if (!is.character(format) || length(format) == 0 || !all(format %in% formats))
+        refuse("format should be of ", paste(formats, collapse = ", "), call = call)
+    run_command("report", c(path.expand(results), rbind("--format", format), "--out", path.expand(out)), call)
+    invisible(list.files(out, full.names = TRUE, recursive = TRUE))
+}
+
+# A command of Python's lmmbridge, in a process of its own; its messages go to the console.
+run_command <- function(command, arguments, call, allowed = 0) {
+    chosen <- chosen_python()
+    problem <- python_problem(chosen)
+    if (!is.null(problem)) python(call)     # which says what to do
+    status <- system2(chosen$path, shQuote(c("-m", "lmmbridge", command, arguments)), stdout = if (interactive()) "" else FALSE,
+                      stderr = "")
+    if (status == 130) interrupt()
+    if (!status %in% allowed) refuse("lmmbridge ", command, " ended with status ", status, "; its message is above", call = call)
+    status
+}
+
+# Numbers with all their digits, the individuals' IDs in column one.
+write_table <- function(table, file) {
+    text <- matrix(ifelse(is.na(table), "", sprintf("%.17g", table)), nrow(table), dimnames = dimnames(table))
+    utils::write.csv(data.frame(id = rownames(table), text, check.names = FALSE), file, row.names = FALSE)
+    file
+}
