@@ -22,7 +22,7 @@ from lmmbridge.qtl2.cross2 import read_cross2
 from lmmbridge.qtl2.extdata import extdata
 from lmmbridge.qtl2.genoprobs import DIMS, Genoprobs
 from lmmbridge.qtl2.maps import Map
-from lmmbridge.qtl2.permutations import chr_lengths, draw_permutations, mat2strata, scan1perm
+from lmmbridge.qtl2.permutations import chr_lengths, draw_permutations, mat2strata, permutations_from, scan1perm
 from lmmbridge.qtl2.permuted_maxima import permuted_maxima
 from lmmbridge.qtl2.r_objects import to_r
 from lmmbridge.qtl2.scan1 import scan1, set_up
@@ -411,3 +411,33 @@ def test_chr_lengths_of_a_cross_without_genetic_map(r):
 
 def test_examples(r):
     assert doctest.testmod(permutations).failed == 0
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=12), st.integers(1, 4), st.integers(0, 99))
+def test_permutations_from_r_uniforms_are_those_of_qtl2(r, strata, n_perm, seed):
+    codes = pd.factorize(np.array(strata))[0]
+    r.eval("permute <- function(strata, n_perm) { ids <- seq_along(strata); qtl2:::gen_strat_perm(n_perm, ids, setNames(strata, ids)) }")
+    r.eval(f"set.seed({seed})")
+    theirs = r.call("permute", codes.astype(float), n_perm).value
+    after = r.eval("runif(1)").value
+    r.eval(f"set.seed({seed})")
+    ours = permutations_from(lambda k: np.atleast_1d(r.call("runif", k).value), n_perm, codes)
+    np.testing.assert_array_equal(ours, np.reshape(theirs, (len(strata), -1)).T - 1)
+    assert r.eval("runif(1)").value == after
+
+
+def test_scan1perm_after_the_same_seed_gives_the_maxima_of_qtl2(iron, kinship_of_seed, tolerance):
+    theirs, ours = kinship_of_seed
+    np.testing.assert_allclose(ours, theirs, rtol=0.0, atol=tolerance("maxima_own_hsq"))
+
+
+@pytest.fixture(params=["none", "overall"])
+def kinship_of_seed(request, iron, r):
+    """Maxima of R/qtl2 and ours, from the same seed of R's; without kinship it permutes phenotypes and not genotypes."""
+    kinship = iron.kinship[request.param]
+    arguments = [to_r(iron.probs), to_r(iron.pheno)] + ([] if kinship is None else [to_r(kinship)])
+    r.eval("set.seed(7)")
+    theirs = r.call("qtl2::scan1perm", *arguments, n_perm=4).value
+    r.eval("set.seed(7)")
+    ours = scan1perm(iron.probs, iron.pheno, kinship, n_perm=4, rng=lambda k: r.call("runif", k).value, quiet=True)
+    return theirs.values, ours.A.to_numpy()

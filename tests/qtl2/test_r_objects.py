@@ -1,5 +1,6 @@
 """R/qtl2's objects to R and back: genuine ones identical() in R, ours equal to the bit in Python."""
 import doctest
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,11 +14,15 @@ from lmmbridge.qtl2 import through_r
 from lmmbridge.qtl2.coefficients import Scan1Coef
 from lmmbridge.qtl2.cross2 import Cross2, read_cross2
 from lmmbridge.qtl2.extdata import extdata
+from lmmbridge.qtl2.fit1 import fit1
 from lmmbridge.qtl2.genoprobs import DIMS, Genoprobs
+from lmmbridge.qtl2.herit import est_herit
 from lmmbridge.qtl2.kinship import DecomposedKinship
 from lmmbridge.qtl2.maps import Map
+from lmmbridge.qtl2.permutations import scan1perm
 from lmmbridge.qtl2.r_objects import from_r, to_r
 from lmmbridge.qtl2.scan1 import Scan1
+from lmmbridge.qtl2.scan1max import scan1max
 from lmmbridge.qtl2.through_r import calc_genoprob, genoprob_to_alleleprob, insert_pseudomarkers
 from lmmbridge.rlink import NA_REAL, RList, is_na
 
@@ -309,3 +314,30 @@ def test_what_r_says_is_printed(iron, capsys):
 def test_examples():
     result = doctest.testmod(through_r)
     assert result.attempted and not result.failed
+
+
+RESULTS = {
+    "est_herit": ("qtl2::est_herit(iron$pheno, overall)", lambda probs, pheno, K: est_herit(pheno, K)),
+    "scan1max": ("qtl2::scan1max(probs, iron$pheno, loco)", lambda probs, pheno, K: scan1max(probs, pheno, {
+        name: K for name in probs})),
+    "scan1max by chromosome": ("qtl2::scan1max(probs, iron$pheno, by_chr = TRUE)", lambda probs, pheno, K: scan1max(
+        probs, pheno, by_chr=True)),
+    "scan1perm": ("qtl2::scan1perm(probs, iron$pheno, n_perm = 2)", lambda probs, pheno, K: scan1perm(probs, pheno, n_perm=2, rng=1)),
+    "scan1perm, X apart": (
+        "qtl2::scan1perm(probs, iron$pheno, n_perm = 1, perm_Xsp = TRUE, chr_lengths = c(A = 9, X = 3))",
+        lambda probs, pheno, K: scan1perm(probs, pheno, n_perm=1, perm_Xsp=True, chr_lengths={"A": 9.0, "X": 3.0}, rng=1)),
+    "fit1": ("qtl2::fit1(probs[['2']][, , 3], iron$pheno[, 1])", lambda probs, pheno, K: fit1(
+        probs["2"].isel(position=2), pheno["liver"])),
+    "fit1, kinship, no SE": ("qtl2::fit1(probs[['2']][, , 3], iron$pheno[, 1], overall, se = FALSE)", lambda probs, pheno, K: fit1(
+        probs["2"].isel(position=2), pheno["liver"], K, se=False)),
+    "fit1, blup": ("suppressWarnings(qtl2::fit1(probs[['2']][, , 3], iron$pheno[, 1], blup = TRUE))", lambda probs, pheno, K: fit1(
+        probs["2"].isel(position=2), pheno["liver"], blup=True)),
+}
+
+
+@pytest.mark.parametrize("code, compute", RESULTS.values(), ids=RESULTS)
+def test_results_become_objects_like_those_of_qtl2(r, genuine, code, compute):
+    """Types, names, dimnames, classes and attributes are the same; the numbers are other tests' matter."""
+    probs, pheno, K = (from_r(genuine(part)) for part in ("probs", "iron$pheno", "overall"))
+    r.source(Path(__file__).with_name("same_form.R"))
+    assert r.call("same_form", to_r(compute(probs, pheno, K)), code).value is True
