@@ -1,8 +1,8 @@
 # Everything a newcomer needs: `make report` and `make test` set up what is missing, then do their job.
 PYTHON := .venv/bin/python
-R_REFERENCE := $(shell find r_reference -type f)
+R_PACKAGES := $(shell find r_reference lmmbridge/r_client -type f)
 
-.PHONY: setup report test deep bench mutants
+.PHONY: setup report test deep bench mutants r-documentation
 
 # Asked for by name, set-up also tries again what could not be installed before.
 setup:
@@ -11,7 +11,7 @@ setup:
 .venv/.ready: scripts/setup.sh pyproject.toml
 	scripts/setup.sh python
 
-.r-library/.ready: scripts/setup.sh $(R_REFERENCE) | .venv/.ready
+.r-library/.ready: scripts/setup.sh $(R_PACKAGES) | .venv/.ready
 	scripts/setup.sh r
 
 # What only tests need: a browser and LaTeX.
@@ -35,3 +35,7 @@ bench: .venv/.ready .r-library/.ready
 # The tests of the numerical core on every mutant of it: a quarter of an hour, more on a busy machine; a run that was cut goes on.
 mutants: .venv/.ready
 	OPENBLAS_NUM_THREADS=1 $(PYTHON) tests/mutation/run.py
+
+# The help pages of the R package from the comments in its code.
+r-documentation:
+	cd lmmbridge/r_client && Rscript -e 'roxygen2::roxygenise(load_code = "source")'

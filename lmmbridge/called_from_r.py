@@ -7,6 +7,7 @@ R, and no exception reaches R but as a sentence.
 """
 from __future__ import annotations
 
+import copy
 import queue
 import warnings
 from collections.abc import Callable, Mapping
@@ -27,6 +28,9 @@ from lmmbridge.rlink import RList
 TICK = 0.1
 #: How long (seconds) work that is to end may go on, until its next step is counted.
 GRACE = 2.0
+#: Interrupted work, and the arguments that it was given: they are views of R's memory, which is let go in R's thread only.
+ABANDONED: list[tuple[Thread, Mapping[str, Any]]] = []
+progress.ON_TERMINAL = False    # R's console is R's to write to
 
 
 def second_opinion(**arguments: Any) -> dict[str, Any]:
@@ -126,9 +130,11 @@ def call(name: str, arguments: Mapping[str, Any], callbacks: Mapping[str, Callab
         finally:
             requests.put(None)
 
+    _forget_finished()
     outcome = {"value": None, "notes": [], "warnings": [], "error": None, "interrupted": False}
     already = list(progress.RUNNING)        # left over from what was interrupted
-    Thread(target=work, daemon=True).start()
+    worker = Thread(target=work, daemon=True)
+    worker.start()
     given = None
     try:
         while (request := _next(requests)) is not None:
@@ -138,7 +144,8 @@ def call(name: str, arguments: Mapping[str, Any], callbacks: Mapping[str, Callab
                 continue
             callback, values, given = request
             try:
-                given.set_result(callback(*values))
+                # A copy, since R's memory must be let go in R's thread.
+                given.set_result(copy.deepcopy(callback(*values)))
             except Exception as error:
                 given.set_exception(error)
         outcome["value"], outcome["notes"] = answer.result()
@@ -146,6 +153,7 @@ def call(name: str, arguments: Mapping[str, Any], callbacks: Mapping[str, Callab
         if given is not None and not given.done():
             given.set_exception(CancelledError())
         _end(answer, already)
+        ABANDONED.append((worker, arguments))
         outcome["interrupted"] = True
     except InputError as error:
         outcome["error"] = str(error)
@@ -179,6 +187,11 @@ def _end(answer: Future, before: list[progress.Progress]) -> None:
         answer.exception(timeout=GRACE)
     except (TimeoutError, CancelledError, KeyboardInterrupt):
         pass
+
+
+def _forget_finished() -> None:
+    """Let the memory of R's go that interrupted work, which has ended since, was done on."""
+    ABANDONED[:] = [(worker, arguments) for worker, arguments in ABANDONED if worker.is_alive()]
 
 
 def _ours(value: Any) -> Any:

@@ -11,6 +11,8 @@ from rich.progress import Progress as Bars
 
 #: Work that takes less (seconds) shows nothing.
 PATIENCE = 2.0
+#: Whether there are bars on the terminal at all; False where progress is shown elsewhere.
+ON_TERMINAL = True
 #: What is counted now, the innermost last: for those who show progress elsewhere than on the terminal.
 RUNNING: list[Progress] = []
 
@@ -34,7 +36,7 @@ class Progress:
 
     def __init__(self, description: str, total: int, quiet: bool = False):
         self.description, self.total, self.done = description, total, 0
-        self._console = None if quiet else Console(stderr=True)
+        self._console = Console(stderr=True) if ON_TERMINAL and not quiet else None
         self._bars: Bars | None = None
         self._timer: Timer | None = None
         self._lock = Lock()

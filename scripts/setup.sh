@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Set-up of lmmbridge: `scripts/setup.sh python` fills .venv/, `scripts/setup.sh r` fills .r-library/, `scripts/setup.sh tools`
-# gets the browser and the LaTeX in which tests look at reports.
+# gets the browser and the LaTeX in which tests look at reports, and what checks the R packages.
 # Each step looks first whether there is anything to do, so the script can be cut and run again at any time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,10 +16,10 @@ PYTHON_PACKAGES="python3-venv python3-setuptools python3-wheel python3-pip pytho
     python3-yaml python3-threadpoolctl python3-pytest python3-hypothesis python3-fastjsonschema python3-psutil python3-mpmath
     python3-gmpy2 libopenblas0-pthread r-base-core"
 R_PACKAGES="r-base-dev r-cran-nlme r-cran-testthat r-cran-rcpp r-cran-rcppeigen r-cran-yaml
-    r-cran-jsonlite r-cran-data.table r-cran-rsqlite r-cran-ncdf4"
+    r-cran-jsonlite r-cran-data.table r-cran-rsqlite r-cran-ncdf4 r-cran-reticulate"
 
-TOOLS="python3-selenium chromium chromium-driver latexmk lmodern poppler-utils texlive-latex-base texlive-latex-recommended
-    texlive-latex-extra texlive-fonts-recommended"
+TOOLS="r-cran-knitr r-cran-rmarkdown r-cran-roxygen2 pandoc qpdf python3-selenium chromium chromium-driver latexmk lmodern
+    poppler-utils texlive-latex-base texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended"
 
 has_apt() { command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; }
 
@@ -89,10 +89,14 @@ setup_r() {
     r_install testthat "2 minutes"
     r_install nlme "1 minute"
     r_install ncdf4 "1 minute"
+    r_install reticulate "2 minutes"
     r_install qtl2 "about 7 minutes"
     say "installing the R package lmmreference from r_reference/ (seconds)"
     R CMD INSTALL --no-test-load --library=.r-library r_reference >.r-library/lmmreference-install.log 2>&1 \
         || fail "lmmreference could not be installed; see .r-library/lmmreference-install.log"
+    say "installing the R package lmmbridge from lmmbridge/r_client/ (seconds)"
+    .venv/bin/lmmbridge install-r --library .r-library >/dev/null 2>.r-library/lmmbridge-install.log \
+        || say "the R package lmmbridge could not be installed: $(tail -n 1 .r-library/lmmbridge-install.log)"
     touch .r-library/.ready
     say "R is ready: .r-library/"
 }
@@ -100,9 +104,10 @@ setup_r() {
 setup_tools() {
     # shellcheck disable=SC2086
     if has_apt; then
-        (apt_install $TOOLS) || say "going on without a browser or LaTeX: tests that look at reports in them are skipped, and say so"
+        (apt_install $TOOLS) || say "going on without these tools: tests that need one of them are skipped, and say so"
     else
-        say "no apt-get here: tests that need Chromium, its driver, selenium or latexmk are skipped where these are missing"
+        say "no apt-get here: tests that need Chromium, its driver, selenium, latexmk, pandoc or R's knitr, rmarkdown and roxygen2" \
+            "are skipped where these are missing"
     fi
     touch .venv/.tools-ready
 }

@@ -22,7 +22,7 @@ MOST_GENOTYPES = 8
 
 def interaction_weights(name: str, asked: Mapping[str, Any], hsq: float | None) -> Iterator[dict[str, np.ndarray]]:
     """Interactions multiplied by the root of the weights before the whole design is (qtl2-interaction-weights-…)."""
-    if any(asked.get(part) is None for part in ("kinship", "weights", "intcovar")):
+    if any(asked.get(part) is None for part in ("kinship", "weights", "intcovar")) or asked.get("blup"):
         return
     trait, G, genotypes = _trait(name, asked, hsq)
     root = np.sqrt(trait.batch.weights)
@@ -47,7 +47,7 @@ def blup_se(name: str, asked: Mapping[str, Any], hsq: float | None) -> Iterator[
     The rotation is by the eigenvectors of ZZ'; all rows of the rotated Z but the last k are zero. An eigenvector's sign is
     arbitrary, and so all are tried.
     """
-    if not asked.get("se"):
+    if not asked.get("se", name == "fit1") or name == "fit1" and not asked.get("blup"):
         return
     trait, G, k = _trait(name, asked, hsq)
     if k > MOST_GENOTYPES:
@@ -70,11 +70,11 @@ def blup_se(name: str, asked: Mapping[str, Any], hsq: float | None) -> Iterator[
         if np.all(variances > 0.0):
             errors = np.full((G.shape[2], len(variances)), np.nan)
             errors[position] = np.sqrt(variances)
-            yield {"standard errors": errors}
+            yield {"standard errors": errors[0] if name == "fit1" else errors}
 
 
 #: By function: the register's entry and what computes its fault.
-FAULTS = {"fit1": {"qtl2-interaction-weights-fit1": interaction_weights},
+FAULTS = {"fit1": {"qtl2-interaction-weights-fit1": interaction_weights, "qtl2-blup-se": blup_se},
           "scan1coef": {"qtl2-interaction-weights-scan1coef": interaction_weights},
           "scan1blup": {"qtl2-blup-se": blup_se}}
 

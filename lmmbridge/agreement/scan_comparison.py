@@ -275,7 +275,9 @@ class _ScanJudge:
     def _difference(self, a: Scan1, b: Scan1) -> np.ndarray:
         """|ΔLOD|, positions × phenotypes; 0 where neither gives a number, infinite where one does."""
         a, b = self._lod(a), self._lod(b)
-        return np.where(np.isnan(a) & np.isnan(b), 0.0, np.nan_to_num(np.abs(a - b), nan=np.inf))
+        with np.errstate(invalid="ignore"):      # of two infinite values
+            off = np.abs(a - b)
+        return np.where(np.isnan(a) & np.isnan(b), 0.0, np.nan_to_num(off, nan=np.inf))
 
     def _judge(self, quantity: str, a: str, b: str, rounds: list[_Round]) -> None:
         """The worst verdict on any position in any of the rounds counts for a phenotype."""

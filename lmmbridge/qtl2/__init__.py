@@ -63,7 +63,7 @@ scan1                       `scan1`                     model="binary" is refuse
                                                         genotype columns that depend on the covariates count for
                                                         nothing (R/qtl2 keeps their rounding noise)
 scan1max                    `scan1max`                  as scan1
-scan1perm                   `scan1perm`                 the same scheme with numpy's random numbers (``rng``);
+scan1perm                   `scan1perm`                 the same scheme with numpy's random numbers (``rng``), or R's;
                                                         scan_func and model="binary" are not there; with kinship and
                                                         weights an interaction is weighted once (R/qtl2: twice)
 summary_scan1perm           `summary_scan1perm`         nothing: equal

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_info
 
 from lmmbridge.rlink.errors import RUnavailable
 
-_R_PACKAGES = ["qtl2", "lmmlite", "lmmreference", "nlme", "ncdf4", "testthat", "Rcpp"]
+_R_PACKAGES = ["qtl2", "lmmlite", "lmmreference", "lmmbridge", "reticulate", "nlme", "ncdf4", "testthat", "Rcpp"]
 _PYTHON_PACKAGES = [
     "numpy", "scipy", "pandas", "xarray", "rpy2", "click", "rich", "Jinja2", "matplotlib", "PyYAML", "threadpoolctl"
 ]

@@ -137,6 +137,15 @@ def test_standard_errors_of_blups_are_a_known_divergence(iron, kinship):
     assert opinion["verdict"] == "unexplained"
 
 
+def test_those_of_fit1_as_well(iron):
+    one = iron["genoprobs"]["16"].isel(position=2)
+    genotypes = pd.DataFrame(one.values, one.coords["individual"].values, one.coords["genotype"].values)
+    arguments = {"genoprobs": genotypes, "pheno": iron["pheno"][["liver"]], "blup": True}
+    opinion = second_opinion("fit1", arguments, RQtl2().fit1(**arguments), "qtl2", "0", nobody, nobody)
+    assert {row["quantity"]: row["verdict"] for row in opinion["rows"]} == {
+        "coefficients": "agree", "standard errors": "known divergence"}
+
+
 def test_the_tolerance_of_lmmlite_is_named_as_the_cause(live):
     live("lmmlite-cpp")
     rng = np.random.default_rng(0)      # lmmlite's default tolerance costs 3e-9 of likelihood

@@ -16,7 +16,8 @@ def test_inventory(r):
     assert found["r"]["blas"] == r.eval('extSoftVersion()[["BLAS"]]').value
     assert found["r"]["lapack"] == r.eval("La_library()").value
     packages = found["r"]["packages"]
-    assert set(packages) == {"qtl2", "lmmlite", "lmmreference", "nlme", "ncdf4", "testthat", "Rcpp"}
+    assert set(packages) == {"qtl2", "lmmlite", "lmmreference", "lmmbridge", "reticulate", "nlme", "ncdf4", "testthat",
+                             "Rcpp"}
     for name, package in packages.items():
         if package is None:
             assert r.call("requireNamespace", name, quietly=True).value is False

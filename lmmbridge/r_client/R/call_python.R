@@ -3,7 +3,7 @@
 # The value, as an R object. `callbacks` are R functions that the Python function may call.
 call_python <- function(name, arguments, call, quiet = NULL, callbacks = NULL) {
     module <- python(call)
-    bar <- if (is.null(quiet)) interactive() else !quiet
+    bar <- if (is.null(quiet)) interactive() else !check_flag(quiet, "quiet", call)
     bar <- if (bar) progress_bar()
     if (!is.null(bar)) on.exit(bar$close())
     outcome <- reticulate::py_to_r(module$call(name, reticulate::dict(arguments),
@@ -56,7 +56,8 @@ progress_bar <- function() {
 
 # Python's words for R's: True, False, None, and how an argument is given.
 in_r_words <- function(sentence) {
-    words <- c("\\bTrue\\b" = "TRUE", "\\bFalse\\b" = "FALSE", "\\bNone\\b" = "NULL", "\\bnan\\b" = "NaN", "a DataFrame" = "a matrix")
+    words <- c("\\bTrue\\b" = "TRUE", "\\bFalse\\b" = "FALSE", "\\bNone\\b" = "NULL", "\\bnan\\b" = "NaN",
+               "a DataFrame" = "a matrix")
     for (python in names(words)) sentence <- gsub(python, words[[python]], sentence)
     gsub("'([^']*)'=", "\\1=", sentence)
 }

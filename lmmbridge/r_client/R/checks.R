@@ -1,23 +1,33 @@
 # What R/qtl2 refuses is refused here in R's words; what only the numbers can show, Python finds.
 
+# The user's call of the function in which this is called; refused where an argument without default is missing.
+complete_call <- function(optional = character()) {
+    frame <- parent.frame()
+    call <- sys.call(-1)
+    needed <- names(Filter(function(default) identical(default, quote(expr = )), formals(sys.function(-1))))
+    for (name in setdiff(needed, c("...", optional)))
+        if (eval(base::call("missing", as.name(name)), frame)) refuse("argument ", name, " is missing: give it", call = call)
+    call
+}
+
 # Numbers by individual as a matrix of doubles with row names: a matrix, a data frame or a named vector.
 by_individual <- function(x, name, call) {
     if (is.null(x)) return(NULL)
-    if (is.matrix(x) || is.data.frame(x)) {
-        if (is.null(rownames(x))) refuse(name, " has no rownames: give the individuals' IDs as row names", call = call)
-        x <- as.matrix(x)
-    } else {
-        if (is.null(names(x))) refuse(name, " has no names: give the individuals' IDs as names", call = call)
-        x <- as.matrix(x)
-    }
-    if (!is.numeric(x) && !is.logical(x)) refuse(name, " is not numeric: give numbers, for example 0 and 1 for two groups", call = call)
+    if (NROW(x) == 0) refuse(name, " has no individuals", call = call)
+    names <- if (is.null(dim(x))) "names" else "rownames"
+    x <- as.matrix(x)       # which drops the row names of a data frame that are but numbers of rows
+    if (is.null(rownames(x)))
+        refuse(name, " has no ", names, ": give the individuals' IDs as ", sub("rown", "row n", names), call = call)
+    if (!is.numeric(x) && !is.logical(x))
+        refuse(name, " is not numeric: give numbers, for example 0 and 1 for two groups", call = call)
     x
 }
 
 # Phenotypes; without column names they are called pheno1, pheno2, ...
 phenotypes <- function(pheno, call) {
-    if (is.null(pheno)) refuse("pheno is NULL", call = call)
+    if (is.null(pheno)) refuse("pheno is NULL: give a matrix, a data frame or a named vector", call = call)
     pheno <- by_individual(pheno, "pheno", call)
+    if (ncol(pheno) == 0) refuse("pheno has no columns: give a phenotype", call = call)
     if (is.null(colnames(pheno))) colnames(pheno) <- paste0("pheno", seq_len(ncol(pheno)))
     pheno
 }
@@ -49,7 +59,7 @@ hsq_for_python <- function(hsq, kinship, call) {
 }
 
 check_genoprobs <- function(genoprobs, call, name = "genoprobs") {
-    if (is.null(genoprobs)) refuse(name, " is NULL", call = call)
+    if (is.null(genoprobs)) refuse(name, " is NULL: give genotype probabilities, as from calc_genoprob", call = call)
     if (inherits(genoprobs, "cross2"))
         refuse(name, " is a \"cross2\" object but should be genotype probabilities, as from calc_genoprob", call = call)
     if (!is.list(genoprobs) || length(genoprobs) == 0 || is.null(names(genoprobs)))
@@ -86,7 +96,8 @@ check_matrix <- function(kinship, name, call) {
         refuse(name, " has ", nrow(kinship), " rows and ", ncol(kinship), " columns: it must be square", call = call)
     if (is.null(rownames(kinship)) || is.null(colnames(kinship)))
         refuse(name, " has no rownames or no column names: give the individuals' IDs as both", call = call)
-    if (any(rownames(kinship) != colnames(kinship)))
+    if (anyNA(rownames(kinship))) refuse(name, " has row names that are missing (NA)", call = call)
+    if (!identical(rownames(kinship), colnames(kinship)))
         refuse(name, " has other row names than column names: it should be a square matrix with common ones", call = call)
 }
 
@@ -125,6 +136,14 @@ check_decomposed <- function(kinship, name, call) {
 check_flag <- function(x, name, call) {
     if (!is.logical(x) || length(x) != 1 || is.na(x)) refuse(name, " should be TRUE or FALSE", call = call)
     x
+}
+
+# One of several words, which may be cut short, as match.arg does it; the first where all are given.
+choice <- function(x, choices, name, call) {
+    if (identical(x, choices)) return(choices[1])
+    found <- if (is.character(x) && length(x) == 1) pmatch(x, choices, 0) else 0
+    if (found == 0) refuse(name, " should be one of ", paste0("\"", choices, "\"", collapse = ", "), call = call)
+    choices[found]
 }
 
 # How many cores: a number, or a cluster of the package parallel, whose size is taken.

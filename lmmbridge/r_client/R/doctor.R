@@ -12,6 +12,7 @@
 doctor <- function() {
     chosen <- chosen_python()
     problem <- python_problem(chosen)
+    place <- if (is.null(chosen) || !file.exists(chosen$path)) NA else paste0(chosen$path, " (named by ", chosen$by, ")")
     package <- function(name, remedy) {
         there <- requireNamespace(name, quietly = TRUE)
         data.frame(what = paste("R package", name), found = if (there) as.character(utils::packageVersion(name)) else NA,
@@ -20,8 +21,7 @@ doctor <- function() {
     table <- rbind(
         data.frame(what = "R", found = as.character(getRversion()), remedy = ""),
         package("lmmbridge", ""), package("reticulate", "install.packages(\"reticulate\")"),
-        data.frame(what = "Python", remedy = if (is.null(problem)) "" else problem,
-                   found = if (is.null(chosen) || !file.exists(chosen$path)) NA else paste0(chosen$path, " (named by ", chosen$by, ")")),
+        data.frame(what = "Python", remedy = if (is.null(problem)) "" else problem, found = place),
         data.frame(what = "Python package lmmbridge", remedy = if (is.null(problem)) "" else "see Python",
                    found = if (is.null(problem)) session$asked[[chosen$path]]$said else NA),
         package("qtl2", "install.packages(\"qtl2\")"),

@@ -21,7 +21,7 @@
 #' est_herit(iron$pheno, kinship)
 #' @export
 est_herit <- function(pheno, kinship, addcovar = NULL, weights = NULL, reml = TRUE, cores = 1, ...) {
-    call <- sys.call()
+    call <- complete_call()
     quiet <- check_dots(list(...), c("tol", "max_batch", "check_boundary"), call)
     named <- !is.matrix(pheno) || !is.null(colnames(pheno))
     vector <- is.null(dim(pheno))

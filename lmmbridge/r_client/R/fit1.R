@@ -17,11 +17,12 @@
 #' probs <- qtl2::calc_genoprob(iron, error_prob = 0.002)
 #' fit1(probs[["16"]][, , "D16Mit30"], iron$pheno[, "liver"], calc_kinship(probs, "loco")[["16"]])$coef
 #' @export
-fit1 <- function(genoprobs, pheno, kinship = NULL, addcovar = NULL, nullcovar = NULL, intcovar = NULL, weights = NULL, contrasts = NULL,
-                 model = c("normal", "binary"), zerosum = TRUE, se = TRUE, hsq = NULL, reml = TRUE, blup = FALSE, var = FALSE, ...) {
-    model <- match.arg(model)
-    if (model == "binary") return(hand_to_qtl2(match.call(), "model = \"binary\"", parent.frame()))
-    call <- sys.call()
+fit1 <- function(genoprobs, pheno, kinship = NULL, addcovar = NULL, nullcovar = NULL, intcovar = NULL, weights = NULL,
+                 contrasts = NULL, model = c("normal", "binary"), zerosum = TRUE, se = TRUE, hsq = NULL, reml = TRUE, blup = FALSE,
+                 var = FALSE, ...) {
+    call <- complete_call("genoprobs")
+    model <- choice(model, c("normal", "binary"), "model", call)
+    if (model == "binary") return(hand_to_qtl2("fit1", match.call(), "model = \"binary\"", parent.frame()))
     check_dots(list(...), c("tol", "check_boundary"), call)
     if (missing(genoprobs)) genoprobs <- NULL
     if (!is.null(genoprobs)) {
@@ -39,7 +40,8 @@ fit1 <- function(genoprobs, pheno, kinship = NULL, addcovar = NULL, nullcovar = 
         var <- FALSE
     }
     call_python("fit1", c(trait_arguments(NULL, pheno, kinship, addcovar, nullcovar, contrasts, reml, call), list(
-        genoprobs = if (!is.null(genoprobs)) array_for_python(genoprobs), intcovar = covariates_for_python(intcovar, "intcovar", call),
+        genoprobs = if (!is.null(genoprobs)) array_for_python(genoprobs),
+        intcovar = covariates_for_python(intcovar, "intcovar", call),
         weights = weights_for_python(weights, call), zerosum = zerosum, se = check_flag(se, "se", call),
         hsq = hsq_for_python(hsq, kinship, call), blup = blup, var = var)), call)
 }

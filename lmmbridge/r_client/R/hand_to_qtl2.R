@@ -6,9 +6,7 @@ need_qtl2 <- function(what, call) {
 }
 
 # Evaluate the user's call with qtl2's function of that name, as if qtl2 had been called.
-hand_to_qtl2 <- function(call, why, frame) {
-    name <- as.character(call[[1]])
-    name <- name[length(name)]
+hand_to_qtl2 <- function(name, call, why, frame) {
     need_qtl2(why, call)
     say_once(why, why, " is done by qtl2::", name, "()")
     call[[1]] <- call("::", quote(qtl2), as.name(name))

@@ -17,9 +17,10 @@
 #' probs <- qtl2::calc_genoprob(iron, error_prob = 0.002)
 #' calc_kinship(probs)[1:3, 1:3]
 #' @export
-calc_kinship <- function(probs, type = c("overall", "loco", "chr"), omit_x = FALSE, use_allele_probs = TRUE, quiet = TRUE, cores = 1) {
-    type <- match.arg(type)
-    call <- sys.call()
+calc_kinship <- function(probs, type = c("overall", "loco", "chr"), omit_x = FALSE, use_allele_probs = TRUE, quiet = TRUE,
+                         cores = 1) {
+    call <- complete_call()
+    type <- choice(type, c("overall", "loco", "chr"), "type", call)
     check_genoprobs(probs, call, "probs")
     omit_x <- check_flag(omit_x, "omit_x", call)
     cores <- number_of_cores(cores, call)
@@ -44,7 +45,7 @@ calc_kinship <- function(probs, type = c("overall", "loco", "chr"), omit_x = FAL
 #' scale_kinship(matrix(c(0.5, 0.25, 0.25, 0.5), 2))
 #' @export
 scale_kinship <- function(kinship) {
-    call <- sys.call()
+    call <- complete_call()
     if (is_decomposed(kinship)) refuse("scale_kinship cannot be applied, because kinship has been decomposed", call = call)
     each_matrix(kinship, call, function(one) call_python("scale_kinship", list(kinship = kinship_for_python(one)), call))
 }
@@ -62,7 +63,7 @@ scale_kinship <- function(kinship) {
 #' @export
 decomp_kinship <- function(kinship, cores = 1) {
     if (is_decomposed(kinship)) return(kinship)
-    call <- sys.call()
+    call <- complete_call()
     if (!is.matrix(kinship) && !is.list(kinship))
         refuse("kinship should be either a square matrix or a list of square matrices", call = call)
     cores <- number_of_cores(cores, call)

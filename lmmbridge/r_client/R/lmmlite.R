@@ -18,7 +18,7 @@
 #' e$Kva
 #' @export
 eigen_rotation <- function(K, y, X = NULL, Kva = NULL, Kve_t = NULL, use_cpp = TRUE) {
-    call <- sys.call()
+    call <- complete_call("K")
     if (!use_cpp && !is.null(Kva) && !is.null(Kve_t)) {
         X <- if (is.null(X)) matrix(1, nrow(Kve_t)) else as.matrix(X)
         y <- as.matrix(y)
@@ -26,6 +26,7 @@ eigen_rotation <- function(K, y, X = NULL, Kva = NULL, Kve_t = NULL, use_cpp = T
             refuse("Kva, Kve_t, y and X are not of as many individuals", call = call)
         return(list(Kva = Kva, Kve_t = Kve_t, y = Kve_t %*% y, X = Kve_t %*% X))
     }
+    if (missing(K)) refuse("argument K is missing: give the kinship matrix", call = call)
     found <- call_python("eigen_rotation", list(K = numbers(K, "K", call), y = numbers(y, "y", call),
                                                 X = if (!is.null(X)) numbers(X, "X", call)), call)
     attr(found$X, "logdetXpX") <- found$logdetXpX
@@ -51,7 +52,7 @@ eigen_rotation <- function(K, y, X = NULL, Kva = NULL, Kve_t = NULL, use_cpp = T
 #' getMLsoln(0.5, e$Kva, e$y, e$X)$sigmasq
 #' @export
 getMLsoln <- function(hsq, Kva, y, X, reml = TRUE, use_cpp = TRUE) {
-    call <- sys.call()
+    call <- complete_call()
     if (!is.numeric(hsq) || length(hsq) != 1) refuse("hsq should be a single number", call = call)
     found <- call_python("getMLsoln", c(list(hsq = hsq), rotated_arguments(Kva, y, X, reml, call)), call)
     value <- found[c("beta", "sigmasq")]
@@ -77,9 +78,10 @@ getMLsoln <- function(hsq, Kva, y, X, reml = TRUE, use_cpp = TRUE) {
 #' calcLL(c(0, 0.25, 0.5), e$Kva, e$y, e$X)
 #' @export
 calcLL <- function(hsq, Kva, y, X, reml = TRUE, use_cpp = TRUE) {
-    call <- sys.call()
+    call <- complete_call()
     if (!is.numeric(hsq) || length(hsq) == 0) refuse("hsq should be a number, or several", call = call)
-    found <- call_python("calcLL", c(list(hsq = array(as.double(hsq), length(hsq))), rotated_arguments(Kva, y, X, reml, call)), call)
+    found <- call_python("calcLL", c(list(hsq = array(as.double(hsq), length(hsq))), rotated_arguments(Kva, y, X, reml, call)),
+                         call)
     value <- found$loglik
     if (length(hsq) == 1) {
         attr(value, "beta") <- found$beta
@@ -107,7 +109,7 @@ calcLL <- function(hsq, Kva, y, X, reml = TRUE, use_cpp = TRUE) {
 #' fitLMM(e$Kva, e$y, e$X)$hsq
 #' @export
 fitLMM <- function(Kva, y, X, reml = TRUE, check_boundary = TRUE, tol = 1e-4, use_cpp = TRUE, compute_se = FALSE) {
-    call <- sys.call()
+    call <- complete_call()
     if (is.matrix(y) && ncol(y) > 1) {
         warning(warningCondition("Considering only the first phenotype.", call = call))
         y <- y[, 1]
@@ -118,7 +120,8 @@ fitLMM <- function(Kva, y, X, reml = TRUE, check_boundary = TRUE, tol = 1e-4, us
 }
 
 rotated_arguments <- function(Kva, y, X, reml, call) {
-    list(Kva = numbers(Kva, "Kva", call), y = numbers(y, "y", call), X = numbers(X, "X", call), reml = check_flag(reml, "reml", call))
+    list(Kva = numbers(Kva, "Kva", call), y = numbers(y, "y", call), X = numbers(X, "X", call),
+         reml = check_flag(reml, "reml", call))
 }
 
 # A vector or matrix of numbers, without names.

@@ -40,10 +40,11 @@ python_problem <- function(chosen) {
         return(paste0(whose, " is not there. Name another: options(lmmbridge.python = \"/path/to/python\")"))
     known <- session$asked[[chosen$path]]
     if (is.null(known)) {
-        said <- suppressWarnings(system2(chosen$path, c("-c", shQuote("import lmmbridge; print(lmmbridge.__version__)")),
-                                         stdout = TRUE, stderr = TRUE))
+        code <- "import lmmbridge, os; print(os.path.dirname(lmmbridge.__path__[0])); print(lmmbridge.__version__)"
+        said <- suppressWarnings(system2(chosen$path, c("-c", shQuote(code)), stdout = TRUE, stderr = TRUE))
         status <- attr(said, "status")
-        known <- list(works = is.null(status) || status == 0, said = if (length(said)) said[length(said)] else "no answer")
+        known <- list(works = is.null(status) || status == 0, said = if (length(said)) said[length(said)] else "no answer",
+                      folder = if (length(said) > 1) said[length(said) - 1])
         session$asked[[chosen$path]] <- known
     }
     if (!known$works)
@@ -55,7 +56,8 @@ python_problem <- function(chosen) {
 # The module that answers, started where it is not yet; an error of class "lmmbridge_no_python" where it cannot be had.
 python <- function(call = NULL) {
     if (!is.null(session$module)) return(session$module)
-    refuse <- function(...) stop(errorCondition(paste0(..., ". See lmmbridge::doctor()"), class = "lmmbridge_no_python", call = call))
+    refuse <- function(...) stop(errorCondition(paste0(..., ". See lmmbridge::doctor()"), class = "lmmbridge_no_python",
+                                                call = call))
     chosen <- chosen_python()
     problem <- python_problem(chosen)
     if (!is.null(problem)) refuse("The Python side of lmmbridge cannot be used: ", problem)
@@ -66,17 +68,21 @@ python <- function(call = NULL) {
         Sys.setenv(RETICULATE_PYTHON = chosen$path)
         on.exit(if (is.na(before)) Sys.unsetenv("RETICULATE_PYTHON") else Sys.setenv(RETICULATE_PYTHON = before))
     }
+    # A Python within R does not read .pth files, by which an editable install is found.
+    folder <- session$asked[[chosen$path]]$folder
+    if (is.null(other) && !is.null(folder)) reticulate::import("sys", convert = FALSE)$path$append(folder)
     module <- tryCatch(reticulate::import("lmmbridge.called_from_r", convert = FALSE), error = identity)
     if (inherits(module, "error")) {
         if (!is.null(other))
-            refuse("This R session already runs another Python (", other, "), which has no lmmbridge. Restart R and call lmmbridge ",
-                   "before whatever starts that Python")
+            refuse("This R session already runs another Python (", other, "), which has no lmmbridge. Restart R and call ",
+                   "lmmbridge before whatever starts that Python")
         refuse("Python's lmmbridge does not start (", first_line(conditionMessage(module)), "). Install it anew")
     }
     theirs <- reticulate::py_to_r(module$version())
     ours <- as.character(utils::packageVersion("lmmbridge"))
     if (theirs != ours)
-        warning("lmmbridge is of version ", ours, " in R and ", theirs, " in Python; run in a shell: lmmbridge install-r", call. = FALSE)
+        warning("lmmbridge is of version ", ours, " in R and ", theirs, " in Python; run in a shell: lmmbridge install-r",
+                call. = FALSE)
     session$module <- module
     module
 }

@@ -12,10 +12,11 @@
 #' @param model `"binary"` is done by qtl2 itself, which is said once.
 #' @param hsq Heritabilities to use, a matrix, null chromosomes x phenotypes (as the attribute `hsq` of the result). Default:
 #'   estimate them under the null model.
-#' @param ... `quiet`; what else qtl2 takes there (tol, max_batch, intcovar_method, check_boundary) is without effect, which is said.
+#' @param ... `quiet`; what else qtl2 takes there (tol, max_batch, intcovar_method, check_boundary) is without effect, which is
+#'   said.
 #'
-#' @return Matrix of LOD scores, positions x phenotypes, of class `c("scan1", "matrix")`, with the attributes `sample_size` and, with
-#'   kinship, `hsq`.
+#' @return Matrix of LOD scores, positions x phenotypes, of class `c("scan1", "matrix")`, with the attributes `sample_size` and,
+#'   with kinship, `hsq`.
 #'
 #' @examplesIf lmmbridge::python_available() && requireNamespace("qtl2", quietly = TRUE)
 #' iron <- qtl2::read_cross2(system.file("extdata", "iron.zip", package = "qtl2"))
@@ -26,12 +27,12 @@
 #' @export
 scan1 <- function(genoprobs, pheno, kinship = NULL, addcovar = NULL, Xcovar = NULL, intcovar = NULL, weights = NULL, reml = TRUE,
                   model = c("normal", "binary"), hsq = NULL, cores = 1, ...) {
-    model <- match.arg(model)
-    if (model == "binary") return(hand_to_qtl2(match.call(), "model = \"binary\"", parent.frame()))
-    call <- sys.call()
+    call <- complete_call()
+    model <- choice(model, c("normal", "binary"), "model", call)
+    if (model == "binary") return(hand_to_qtl2("scan1", match.call(), "model = \"binary\"", parent.frame()))
     quiet <- check_dots(list(...), ALGORITHM, call)
-    call_python("scan1", scan_arguments(genoprobs, pheno, kinship, addcovar, Xcovar, intcovar, weights, reml, hsq, cores, call), call,
-                quiet)
+    arguments <- scan_arguments(genoprobs, pheno, kinship, addcovar, Xcovar, intcovar, weights, reml, hsq, cores, call)
+    call_python("scan1", arguments, call, quiet)
 }
 
 # What qtl2's scans take by dots, about how they are done.
@@ -39,6 +40,7 @@ ALGORITHM <- c("tol", "max_batch", "intcovar_method", "check_boundary")
 
 # The arguments that scan1, scan1max and scan1perm share.
 scan_arguments <- function(genoprobs, pheno, kinship, addcovar, Xcovar, intcovar, weights, reml, hsq, cores, call) {
+    python(call)    # which may be missing: better said before the work than after it
     check_genoprobs(genoprobs, call)
     pheno <- phenotypes(pheno, call)
     kinship <- check_kinship(kinship, names(genoprobs), call)

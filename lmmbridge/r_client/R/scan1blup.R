@@ -16,9 +16,9 @@
 #' kinship <- calc_kinship(probs, "loco")
 #' scan1blup(probs[, "16"], iron$pheno[, "liver"], kinship[["16"]])
 #' @export
-scan1blup <- function(genoprobs, pheno, kinship = NULL, addcovar = NULL, nullcovar = NULL, contrasts = NULL, se = FALSE, reml = TRUE,
-                      tol = 1e-12, cores = 1, quiet = TRUE) {
-    call <- sys.call()
+scan1blup <- function(genoprobs, pheno, kinship = NULL, addcovar = NULL, nullcovar = NULL, contrasts = NULL, se = FALSE,
+                      reml = TRUE, tol = 1e-12, cores = 1, quiet = TRUE) {
+    call <- complete_call()
     check_dots(if (missing(tol)) list() else list(tol = tol), "tol", call)
     genoprobs <- one_chromosome(genoprobs, call)
     arguments <- trait_arguments(names(genoprobs), pheno, kinship, addcovar, nullcovar, contrasts, reml, call)

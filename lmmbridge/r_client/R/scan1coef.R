@@ -26,20 +26,22 @@
 #' @export
 scan1coef <- function(genoprobs, pheno, kinship = NULL, addcovar = NULL, nullcovar = NULL, intcovar = NULL, weights = NULL,
                       contrasts = NULL, model = c("normal", "binary"), zerosum = TRUE, se = FALSE, hsq = NULL, reml = TRUE, ...) {
-    model <- match.arg(model)
-    if (model == "binary") return(hand_to_qtl2(match.call(), "model = \"binary\"", parent.frame()))
-    call <- sys.call()
+    call <- complete_call()
+    model <- choice(model, c("normal", "binary"), "model", call)
+    if (model == "binary") return(hand_to_qtl2("scan1coef", match.call(), "model = \"binary\"", parent.frame()))
     quiet <- check_dots(list(...), c("tol", "check_boundary"), call)
     genoprobs <- one_chromosome(genoprobs, call)
     arguments <- trait_arguments(names(genoprobs), pheno, kinship, addcovar, nullcovar, contrasts, reml, call)
     call_python("scan1coef", c(arguments, list(
         genoprobs = genoprobs_for_python(genoprobs), intcovar = covariates_for_python(intcovar, "intcovar", call),
-        weights = weights_for_python(weights, call), zerosum = check_flag(zerosum, "zerosum", call), se = check_flag(se, "se", call),
+        weights = weights_for_python(weights, call), zerosum = check_flag(zerosum, "zerosum", call),
+        se = check_flag(se, "se", call),
         hsq = hsq_for_python(hsq, kinship, call))), call, quiet)
 }
 
 # The arguments that scan1coef, scan1blup and fit1 share.
 trait_arguments <- function(chromosome, pheno, kinship, addcovar, nullcovar, contrasts, reml, call) {
+    python(call)    # which may be missing: better said before the work than after it
     pheno <- first_phenotype(pheno, call)
     if (is.list(kinship) && !is.data.frame(kinship) && is.null(kinship$values) && length(kinship) != 1)
         refuse("kinship should concern just one chromosome: give its matrix, such as kinship[[\"",
@@ -51,6 +53,7 @@ trait_arguments <- function(chromosome, pheno, kinship, addcovar, nullcovar, con
         if (!is.numeric(contrasts)) refuse("contrasts is not numeric", call = call)
     }
     list(pheno = array_for_python(pheno), kinship = if (!is.null(kinship)) kinship_for_python(kinship),
-         addcovar = covariates_for_python(addcovar, "addcovar", call), nullcovar = covariates_for_python(nullcovar, "nullcovar", call),
+         addcovar = covariates_for_python(addcovar, "addcovar", call),
+         nullcovar = covariates_for_python(nullcovar, "nullcovar", call),
          contrasts = if (!is.null(contrasts)) array_for_python(contrasts), reml = check_flag(reml, "reml", call))
 }

@@ -16,9 +16,9 @@
 #' @export
 scan1max <- function(genoprobs, pheno, kinship = NULL, addcovar = NULL, Xcovar = NULL, intcovar = NULL, weights = NULL, reml = TRUE,
                      model = c("normal", "binary"), hsq = NULL, by_chr = FALSE, cores = 1, ...) {
-    model <- match.arg(model)
-    if (model == "binary") return(hand_to_qtl2(match.call(), "model = \"binary\"", parent.frame()))
-    call <- sys.call()
+    call <- complete_call()
+    model <- choice(model, c("normal", "binary"), "model", call)
+    if (model == "binary") return(hand_to_qtl2("scan1max", match.call(), "model = \"binary\"", parent.frame()))
     quiet <- check_dots(list(...), ALGORITHM, call)
     arguments <- scan_arguments(genoprobs, pheno, kinship, addcovar, Xcovar, intcovar, weights, reml, hsq, cores, call)
     call_python("scan1max", c(arguments, by_chr = check_flag(by_chr, "by_chr", call)), call, quiet)

@@ -27,11 +27,11 @@ second_opinion <- function(call) {
     asked <- resolve_call(call, frame)
     python(call)
     seed <- random_state()
-    theirs <- do.call(asked$fun, asked$arguments, quote = TRUE)
+    theirs <- run_by(asked$package, asked$name, asked$arguments)
     after <- random_state()
     set_random_state(seed)
-    ours <- do.call(asked$ours, asked$arguments, quote = TRUE)
-    again <- function(...) do.call(asked$fun, utils::modifyList(asked$arguments, list(...)), quote = TRUE)
+    ours <- run_by("lmmbridge", asked$name, asked$arguments)
+    again <- function(...) run_by(asked$package, asked$name, utils::modifyList(asked$arguments, list(...)))
     set_random_state(seed)
     opinion <- call_python("second_opinion", c(list(
         name = asked$name, arguments = plain_dict(arguments_for_python(asked, call)), theirs = answer_for_python(theirs, asked),
@@ -74,21 +74,31 @@ SECOND_OPINIONS <- list(
 
 # Which package's function is called, its arguments evaluated, and ours of the same name.
 resolve_call <- function(call, frame) {
-    if (!is.call(call)) refuse("second_opinion wants a call, such as second_opinion(qtl2::scan1(probs, pheno, kinship))", call = call)
+    if (!is.call(call))
+        refuse("second_opinion wants a call, such as second_opinion(qtl2::scan1(probs, pheno, kinship))", call = call)
     name <- as.character(call[[1]])
     name <- name[length(name)]
     package <- names(SECOND_OPINIONS)[vapply(SECOND_OPINIONS, function(names) name %in% names, TRUE)]
     if (length(package) == 0)
         refuse("there is no second opinion on ", name, "(); there is on ",
-               paste(vapply(names(SECOND_OPINIONS), function(one) paste0(one, "'s ", paste(SECOND_OPINIONS[[one]], collapse = ", ")), ""),
+               paste(vapply(names(SECOND_OPINIONS),
+                            function(one) paste0(one, "'s ", paste(SECOND_OPINIONS[[one]], collapse = ", ")), ""),
                      collapse = ", and on "), call = call)
     if (!requireNamespace(package, quietly = TRUE))
         refuse("a second opinion on ", name, "() needs the R package ", package, ", which is not installed", call = call)
     fun <- getExportedValue(package, name)
     arguments <- lapply(as.list(match.call(fun, call, envir = frame))[-1], eval, frame)
-    if (identical(arguments$model, "binary")) refuse("Python does not fit model = \"binary\": there is no second opinion on it", call = call)
+    if (identical(arguments$model, "binary"))
+        refuse("Python does not fit model = \"binary\": there is no second opinion on it", call = call)
     list(package = package, name = name, fun = fun, ours = getExportedValue("lmmbridge", name), arguments = arguments,
          version = as.character(utils::packageVersion(package)))
+}
+
+# The package's function with these arguments, called by their names: errors show no numbers.
+run_by <- function(package, name, arguments) {
+    symbols <- ifelse(nzchar(names(arguments)), names(arguments), paste0("argument", seq_along(arguments)))
+    call <- as.call(c(call("::", as.name(package), as.name(name)), stats::setNames(lapply(symbols, as.name), names(arguments))))
+    eval(call, list2env(stats::setNames(arguments, symbols), parent = baseenv()))
 }
 
 # The arguments as Python takes them.
@@ -120,7 +130,7 @@ arguments_for_python <- function(asked, call) {
     if (!is.null(given$contrasts)) given$contrasts <- array_for_python(as.matrix(given$contrasts))
     if (!is.null(given$hsq)) given$hsq <- unname(as.matrix(given$hsq) + 0)
     if (!is.null(given$perm_strata)) given$perm_strata <- strata_for_python(given$perm_strata, call)
-    if (!is.null(given$chr_lengths)) given$chr_lengths <- lengths_for_python(given$chr_lengths)
+    if (!is.null(given$chr_lengths)) given$chr_lengths <- lengths_for_python(given$chr_lengths, asked$arguments$genoprobs, call)
     if (!is.null(given$n_perm)) given$n_perm <- as.integer(given$n_perm)
     given$cores <- NULL
     taken <- setdiff(names(formals(asked$ours)), c("...", "tol", "quiet", "scan_func"))
@@ -134,10 +144,9 @@ answer_for_python <- function(answer, asked) {
     switch(asked$name,
            scan1 = scan_for_python(answer, "hsq"), scan1coef = , scan1blup = scan_for_python(answer, "SE"),
            est_herit = herit_for_python(answer),
-           fit1 = plain_dict(lapply(answer, function(part) if (is.matrix(part)) array_for_python(part) else array(as.double(part), length(part)))),
-           scan1max = if (is.matrix(answer)) array_for_python(strip(answer)) else array(as.double(answer), length(answer)),
-           scan1perm = if (is.list(answer)) plain_dict(lapply(unclass(answer), function(part) array(as.double(part), dim(part)))) else
-               array(as.double(answer), dim(answer)),
+           fit1 = plain_dict(lapply(answer, function(part) if (is.matrix(part)) array_for_python(part) else bare(part))),
+           scan1max = if (is.matrix(answer)) array_for_python(strip(answer)) else bare(answer),
+           scan1perm = if (is.list(answer)) plain_dict(lapply(unclass(answer), bare)) else bare(answer),
            kinship_for_python(answer))
 }
 
@@ -149,6 +158,9 @@ flat_answer <- function(answer) {
     if (!is.null(attr(parts$X, "logdetXpX"))) parts$logdetXpX <- attr(parts$X, "logdetXpX")
     parts
 }
+
+# Numbers alone, of the same shape; and with their dimnames.
+bare <- function(x) array(as.double(x), if (is.null(dim(x))) length(x) else dim(x))
 
 strip <- function(x) array(as.double(x), dim(x), dimnames(x))
 
@@ -188,7 +200,9 @@ lmmlite_at <- function(hsq, given, asked) {
 }
 
 rows_table <- function(rows) {
-    column <- function(name, none) vapply(rows, function(row) if (is.null(row[[name]])) none else as.vector(row[[name]], typeof(none)), none)
+    column <- function(name, none) vapply(rows,
+                                          function(row) if (is.null(row[[name]])) none else as.vector(row[[name]], typeof(none)),
+                                          none)
     data.frame(quantity = column("quantity", ""), verdict = column("verdict", ""), digits = column("digits", NA_real_),
                difference = column("difference", NA_real_), tolerance = column("tolerance", NA_real_), worst = column("place", ""))
 }

@@ -1,12 +1,12 @@
 #' Do the implementations agree?
 #'
-#' Runs `lmmbridge validate`: all implementations of the mixed model that are there, on your data or on the built-in problems, with a
-#' verdict on every comparison, and writes a report. It runs in a process of its own, and says how far it is; interrupted, it goes on
-#' where it stopped when it is called again.
+#' Runs `lmmbridge validate`: all implementations of the mixed model that are there, on your data or on the built-in problems, with
+#' a verdict on every comparison, and writes a report. It runs in a process of its own, and says how far it is; interrupted, it
+#' goes on where it stopped when it is called again.
 #'
 #' @param out Folder for the report; it must not hold anything else.
-#' @param pheno,kinship,covar,weights Your data: matrices with row names, weights a named vector of 1/variance. The kinship matrix is
-#'   used as it is (qtl2's functions use twice theirs). Default: the built-in problems.
+#' @param pheno,kinship,covar,weights Your data: matrices with row names, weights a named vector of 1/variance. The kinship matrix
+#'   is used as it is (qtl2's functions use twice theirs). Default: the built-in problems.
 #' @param engines Names of the implementations to compare, such as `c("python", "qtl2")`. Default: all that are there.
 #' @param problems Patterns of built-in problems, such as `"iron/overall/*"`. Default: all.
 #'
@@ -18,13 +18,16 @@
 #' set.seed(1)
 #' G <- matrix(rnorm(20 * 30), 20, dimnames = list(paste0("i", 1:20), NULL))
 #' pheno <- cbind(height = (G %*% rnorm(30) / 6 + rnorm(20))[, 1])
-#' found <- validate(file.path(tempdir(), "validation"), pheno, tcrossprod(G) / 30, engines = c("python", "dense"))
+#' found <- validate(file.path(tempdir(), "validation"), pheno, tcrossprod(G) / 30,
+#'                   engines = c("python", "dense"))
 #' found$verdicts
 #' @export
 validate <- function(out, pheno = NULL, kinship = NULL, covar = NULL, weights = NULL, engines = NULL, problems = NULL) {
-    call <- sys.call()
+    call <- complete_call()
     own <- list(pheno = pheno, kinship = kinship, covar = covar, weights = weights)
     own <- own[!vapply(own, is.null, TRUE)]
+    check_path(out, call)
+    if (length(own) > 0 && (is.null(pheno) || is.null(kinship))) refuse("your own data need both pheno and kinship", call = call)
     folder <- tempfile("lmmbridge-")
     on.exit(unlink(folder, recursive = TRUE))
     dir.create(folder)
@@ -71,19 +74,25 @@ print.lmmbridge_validation <- function(x, ...) {
 #' set.seed(1)
 #' G <- matrix(rnorm(20 * 30), 20, dimnames = list(paste0("i", 1:20), NULL))
 #' pheno <- cbind(height = (G %*% rnorm(30) / 6 + rnorm(20))[, 1])
-#' found <- validate(file.path(tempdir(), "to-report"), pheno, tcrossprod(G) / 30, engines = c("python", "dense"))
+#' found <- validate(file.path(tempdir(), "to-report"), pheno, tcrossprod(G) / 30,
+#'                   engines = c("python", "dense"))
 #' agreement_report(found, file.path(tempdir(), "files"), c("html", "csv"))
 #' @export
 agreement_report <- function(validation, out, format = "html") {
-    call <- sys.call()
+    call <- complete_call()
     results <- if (inherits(validation, "lmmbridge_validation")) validation$results else validation
     if (!is.character(results) || length(results) != 1)
         refuse("validation should be what validate() gave, or the path of a results.json", call = call)
     formats <- c("html", "latex", "pdf", "markdown", "junit", "csv")
     if (!is.character(format) || length(format) == 0 || !all(format %in% formats))
         refuse("format should be of ", paste(formats, collapse = ", "), call = call)
+    check_path(out, call)
     run_command("report", c(path.expand(results), rbind("--format", format), "--out", path.expand(out)), call)
     invisible(list.files(out, full.names = TRUE, recursive = TRUE))
+}
+
+check_path <- function(out, call) {
+    if (!is.character(out) || length(out) != 1 || is.na(out)) refuse("out should be the path of a folder", call = call)
 }
 
 # A command of Python's lmmbridge, in a process of its own; its messages go to the console.

@@ -1,0 +1,4 @@
+library(testthat)
+library(lmmbridge)
+
+test_check("lmmbridge")
