@@ -21,6 +21,7 @@ import pandas as pd
 import xarray as xr
 
 from lmmbridge import __version__, lmmlite, progress, qtl2
+from lmmbridge.command_runner import run_command
 from lmmbridge.errors import InputError
 from lmmbridge.rlink import RList
 
@@ -52,7 +53,7 @@ def results_summary(path: str) -> dict[str, Any]:
 FUNCTIONS = {function.__name__: function for function in (
     qtl2.est_herit, qtl2.scan1, qtl2.scan1coef, qtl2.scan1blup, qtl2.fit1, qtl2.scan1perm, qtl2.scan1max, qtl2.calc_kinship,
     qtl2.scale_kinship, qtl2.decomp_kinship, lmmlite.eigen_rotation, lmmlite.getMLsoln, lmmlite.calcLL, lmmlite.fitLMM,
-    second_opinion, results_summary)}
+    second_opinion, results_summary, run_command)}
 
 
 def version() -> str:

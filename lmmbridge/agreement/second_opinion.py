@@ -161,9 +161,9 @@ def _with_causes(comparison: dict[str, Any], data: Data, reml: bool, estimates: 
             continue
         ours, theirs = (estimates[one]["translated"]["hsq"][column] for one in ("python", engine))
         answer = Explainer({"observed": one_phenotype(data, column)}, "hsq", reml).answer(Number.of(ours), Number.of(theirs))
-        everything &= answer.status in ("explained", "equal")
+        everything &= answer.status == "explained"
         sets = "; or ".join(" and ".join(sorted(found.causes)) for found in answer.explanations)
-        said.append(f"{name}: hsq = {ours:.6g} here and {theirs:.6g} in R (under the kinship matrix as given), "
+        said.append(f"{name}: hsq = {ours:.10g} here and {theirs:.10g} in R (under the kinship matrix as given), "
                     + (f"as by: {sets}" if sets else "which no known cause explains"))
     counts = dict(comparison["counts"])
     unexplained = counts.pop("unexplained")
@@ -190,7 +190,8 @@ def _of_scan(asked: dict[str, Any], theirs: qtl2.Scan1, version: str, ask: Calla
         ours = python.scan(data, reml, theirs.hsq)
         python = AnsweredEngine("python", ours.version, scan=lambda hsq: ours if hsq is None else ENGINES["python"].scan(data, reml, hsq))
     engines = {"python": python, "qtl2": AnsweredEngine("qtl2", version, scan=scan)}
-    return _summary(compare_curves(Problem("second opinion", "R", data), reml, engines))
+    comparisons = compare_curves(Problem("second opinion", "R", data), reml, engines)
+    return _summary(comparisons if data.kinship is not None else [one | {"quantity": "LOD"} for one in comparisons])
 
 
 def _of_parts(name: str, asked: dict[str, Any], theirs: Any, package: str, ask: Callable[..., Any],

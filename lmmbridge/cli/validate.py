@@ -117,6 +117,8 @@ def validate(out, engines, problems, pheno, kinship, covar, weights, cross, reco
         found = lint(read_kinship_file(kinship), read_csv(pheno), None if covar is None else read_csv(covar))
         say(lines(finding for finding in found if finding.what not in ("ids", "eigenvalues")), "")
     terminal.print_engines(console, choice.available, choice.descriptions)
+    if not console.is_terminal:
+        console.print(f"{len(run.cases)} cases", highlight=False)       # a bar would not be seen there
     held = [row for engine in judged for row in hold(engine, choice.ledger[engine.name])]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -94,20 +94,33 @@ class Aligned:
     notes: tuple[str, ...] = ()
 
     def batches(self) -> tuple[list[Batch], list[str]]:
-        """Phenotypes by pattern of missing values, and sentences about those with too few individuals, left out."""
+        """Phenotypes by pattern of missing values, and sentences about those that have no results.
+
+        Those have too few individuals, or nothing that the covariates leave to explain.
+
+        Raises
+        ------
+        InputError
+            If nothing is left to explain of any phenotype.
+        """
         observed = self.pheno.notna().to_numpy()
-        batches, notes = [], []
+        batches, notes, exact = [], [], []
         for pattern in dict.fromkeys(map(tuple, observed.T)):
             keep = np.array(pattern, dtype=bool)
             phenotypes = [name for name, column in zip(self.pheno.columns, observed.T) if tuple(column) == pattern]
             batch = self._batch(list(self.pheno.index[keep]), phenotypes)
             if batch is not None and len(batch.ids) > batch.addcovar.shape[1]:
-                _refuse_without_variance(batch)
-                batches.append(batch)
+                without = _without_variance(batch)
+                exact += without.values()
+                left = [j for j, name in enumerate(batch.phenotypes) if name not in without]
+                if left:
+                    batches.append(replace(batch, phenotypes=[batch.phenotypes[j] for j in left], Y=batch.Y[:, left]))
             else:
                 notes += [f"pheno '{name}' has {keep.sum()} individuals with all values, too few for the model: no "
                           "results" for name in phenotypes]
-        return batches, notes
+        if exact and not batches:
+            raise InputError(f"{exact[0]}; leave it out")
+        return batches, notes + [f"{sentence}; no results" for sentence in exact]
 
     def _batch(self, ids: list[str], phenotypes: list[str]) -> Batch | None:
         if len(ids) < FEWEST:
@@ -311,16 +324,15 @@ def rotation(eigen: lmm.Eigen | None, weights: np.ndarray | None, values: np.nda
     return np.tensordot(eigen.vectors.T, values, axes=1)
 
 
-def _refuse_without_variance(batch: Batch) -> None:
+def _without_variance(batch: Batch) -> dict[str, str]:
+    """Phenotypes of which the covariates leave nothing to explain, and a sentence about each."""
     basis = np.linalg.qr(batch.addcovar.to_numpy())[0]
     left = np.linalg.norm(batch.Y - basis @ (basis.T @ batch.Y), axis=0)
     exact = left <= DEPENDENT * np.linalg.norm(batch.Y, axis=0)
-    if exact.any():
-        which = int(np.argmax(exact))
-        raise InputError(f"pheno '{batch.phenotypes[which]}' " + (
-            f"has zero variance: it is {batch.Y[0, which]:g} for all of its {len(batch.ids)} individuals"
-            if np.ptp(batch.Y[:, which]) == 0.0 else "is fitted exactly by the covariates: nothing is left to explain")
-            + "; leave it out")
+    return {batch.phenotypes[j]: f"pheno '{batch.phenotypes[j]}' " + (
+        f"has zero variance: it is {batch.Y[0, j]:g} for all of its {len(batch.ids)} individuals"
+        if np.ptp(batch.Y[:, j]) == 0.0 else "is fitted exactly by the covariates: nothing is left to explain")
+        for j in np.flatnonzero(exact)}
 
 
 def _beside(left: pd.DataFrame | None, right: pd.DataFrame | None) -> pd.DataFrame:

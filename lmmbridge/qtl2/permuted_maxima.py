@@ -71,11 +71,9 @@ def permuted_maxima(setup: Setup, permutations: np.ndarray, cores: int = 1,
     """
     phenotypes = list(setup.aligned.pheno.columns)
     maxima = pd.DataFrame(np.nan, range(len(permutations)), phenotypes)
-    batches, _ = setup.aligned.batches()
-    few = [name for name in phenotypes if not any(name in batch.phenotypes for batch in batches)]
-    if few:
-        n = setup.aligned.pheno[few[0]].notna().sum()
-        raise InputError(f"pheno '{few[0]}' has {n} individuals with all values, too few for the model; leave it out")
+    batches, without = setup.aligned.batches()
+    if without:
+        raise InputError(without[0].replace(": no results", "").replace("; no results", "") + "; leave it out")
     for batch in batches:
         scanner = Scanner(setup, batch, progress or Progress("", 0, quiet=True))
         for null in dict.fromkeys(setup.nulls.values()):

@@ -191,7 +191,7 @@ REFUSED = {
     "not positive": (lambda d, K: {"kinship": -K}, "kinship has the eigenvalue .* not a covariance matrix"),
     "array of phenotypes": (lambda d, K: {"pheno": d.pheno.to_numpy()}, "pheno has no IDs"),
     "nobody": (lambda d, K: {"pheno": d.pheno.T.add_prefix("x").T}, "no individual has all that is needed"),
-    "constant": (lambda d, K: {"pheno": d.pheno.assign(flat=1.0)}, "pheno 'flat' has zero variance"),
+    "constant": (lambda d, K: {"pheno": d.pheno[[]].assign(flat=1.0)}, "pheno 'flat' has zero variance"),
     "weights": (lambda d, K: {"weights": d.weights - 1.0}, "weights: -.* must be positive"),
     "cores": (lambda d, K: {"cores": 1.5}, "cores is 1.5: give how many to use"),
 }
@@ -216,3 +216,11 @@ def test_in_words(cross):
 
 def test_examples(r):
     assert doctest.testmod(module).failed == 0
+
+
+def test_a_phenotype_without_variance_costs_no_other(cross):
+    iron = cross("iron")
+    K = iron.kinship["overall"]
+    found, alone = (est_herit(pheno, K, quiet=True) for pheno in (iron.pheno.assign(flat=1.0), iron.pheno))
+    assert np.isnan(found.hsq["flat"]) and found.hsq.drop("flat").equals(alone.hsq)
+    assert "pheno 'flat' has zero variance: it is 1 for all of its 284 individuals; no results" in found.notes

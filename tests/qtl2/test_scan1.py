@@ -581,10 +581,10 @@ REFUSED = {
                       "only 2 individuals have all that is needed of .* at "
                       "least 3 are needed"),
     "one in common": (lambda e, K: {"addcovar": e["addcovar"].iloc[:1]}, "only 1 individual has all that is needed"),
-    "constant pheno": (lambda e, K: {"pheno": e["pheno"].assign(flat=2.5)},
+    "constant pheno": (lambda e, K: {"pheno": e["pheno"][[]].assign(flat=2.5)},
                        "pheno 'flat' has zero variance: it is 2.5 for "
                        "all of its 95 individuals; leave it out"),
-    "fitted pheno": (lambda e, K: {"pheno": e["pheno"].assign(fitted=3.0 - e["addcovar"]["made"])}, "pheno 'fitted' is "
+    "fitted pheno": (lambda e, K: {"pheno": e["pheno"][[]].assign(fitted=3.0 - e["addcovar"]["made"])}, "pheno 'fitted' is "
                      "fitted exactly by the covariates: nothing is left to explain; leave it out"),
     "text pheno": (lambda e, K: {"pheno": e["pheno"].assign(colour="red")},
                    "pheno: column 'colour' holds text \\('red' for "

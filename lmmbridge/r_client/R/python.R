@@ -38,18 +38,22 @@ python_problem <- function(chosen) {
     whose <- paste0("the Python ", chosen$path, " (named by ", chosen$by, ")")
     if (!file.exists(chosen$path))
         return(paste0(whose, " is not there. Name another: options(lmmbridge.python = \"/path/to/python\")"))
+    if (dir.exists(chosen$path))
+        return(paste0(whose, " is a folder. Name the program in it: options(lmmbridge.python = \"",
+                      file.path(chosen$path, "bin", "python"), "\")"))
     known <- session$asked[[chosen$path]]
     if (is.null(known)) {
         code <- "import lmmbridge, os; print(os.path.dirname(lmmbridge.__path__[0])); print(lmmbridge.__version__)"
         said <- suppressWarnings(system2(chosen$path, c("-c", shQuote(code)), stdout = TRUE, stderr = TRUE))
         status <- attr(said, "status")
-        known <- list(works = is.null(status) || status == 0, said = if (length(said)) said[length(said)] else "no answer",
+        works <- (is.null(status) || status == 0) && length(said) > 1
+        known <- list(works = works, said = if (length(said)) said[length(said)] else "no answer",
                       folder = if (length(said) > 1) said[length(said) - 1])
         session$asked[[chosen$path]] <- known
     }
     if (!known$works)
-        return(paste0(whose, " has no lmmbridge that can be imported (", known$said, "). Install it there, or name another: ",
-                      "options(lmmbridge.python = \"/path/to/python\")"))
+        return(paste0(whose, " is not one that can import lmmbridge (", known$said, "). Run lmmbridge install-r where lmmbridge is ",
+                      "installed, or name that Python: options(lmmbridge.python = \"/path/to/python\")"))
     NULL
 }
 

@@ -22,7 +22,7 @@
 #' second_opinion(qtl2::est_herit(iron$pheno, kinship))
 #' @export
 second_opinion <- function(call) {
-    call <- substitute(call)
+    call <- if (!missing(call)) substitute(call)
     frame <- parent.frame()
     asked <- resolve_call(call, frame)
     python(call)
@@ -85,7 +85,7 @@ resolve_call <- function(call, frame) {
                             function(one) paste0(one, "'s ", paste(SECOND_OPINIONS[[one]], collapse = ", ")), ""),
                      collapse = ", and on "), call = call)
     if (!requireNamespace(package, quietly = TRUE))
-        refuse("a second opinion on ", name, "() needs the R package ", package, ", which is not installed", call = call)
+        refuse("a second opinion on ", name, "() needs the R package ", package, ", which is not installed. See lmmbridge::doctor()", call = call)
     fun <- getExportedValue(package, name)
     arguments <- lapply(as.list(match.call(fun, call, envir = frame))[-1], eval, frame)
     if (identical(arguments$model, "binary"))

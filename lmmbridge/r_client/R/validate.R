@@ -4,10 +4,12 @@
 #' a verdict on every comparison, and writes a report. It runs in a process of its own, and says how far it is; interrupted, it
 #' goes on where it stopped when it is called again.
 #'
-#' @param out Folder for the report; it must not hold anything else.
+#' @param out Folder for the report; it must not hold anything else. Your data are written to files beside it, in a folder of that name
+#'   with `-data` behind.
 #' @param pheno,kinship,covar,weights Your data: matrices with row names, weights a named vector of 1/variance. The kinship matrix
 #'   is used as it is (qtl2's functions use twice theirs). Default: the built-in problems.
 #' @param engines Names of the implementations to compare, such as `c("python", "qtl2")`. Default: all that are there.
+#' @param quiet If `TRUE`, say nothing but the verdict.
 #' @param problems Patterns of built-in problems, such as `"iron/overall/*"`. Default: all.
 #'
 #' @return Invisibly, an object of class `lmmbridge_validation`, which is printed: a list of `agree` (nothing unexplained, nothing
@@ -22,31 +24,35 @@
 #'                   engines = c("python", "dense"))
 #' found$verdicts
 #' @export
-validate <- function(out, pheno = NULL, kinship = NULL, covar = NULL, weights = NULL, engines = NULL, problems = NULL) {
+validate <- function(out, pheno = NULL, kinship = NULL, covar = NULL, weights = NULL, engines = NULL, problems = NULL,
+                     quiet = FALSE) {
     call <- complete_call()
     own <- list(pheno = pheno, kinship = kinship, covar = covar, weights = weights)
     own <- own[!vapply(own, is.null, TRUE)]
     check_path(out, call)
     if (length(own) > 0 && (is.null(pheno) || is.null(kinship))) refuse("your own data need both pheno and kinship", call = call)
-    folder <- tempfile("lmmbridge-")
-    on.exit(unlink(folder, recursive = TRUE))
-    dir.create(folder)
-    arguments <- c("--out", path.expand(out))
+    quiet <- check_flag(quiet, "quiet", call)
+    out <- path.expand(out)
+    # Beside the report, whose command to reproduce it names these files.
+    data <- paste0(sub("/+$", "", out), "-data")
+    arguments <- c("--out", out)
     for (name in names(own)) {
         table <- by_individual(own[[name]], name, call)
         if (name == "kinship") check_matrix(table, name, call)
         if (is.null(colnames(table))) colnames(table) <- if (ncol(table) == 1) name else paste0(name, seq_len(ncol(table)))
-        arguments <- c(arguments, paste0("--", name), write_table(table, file.path(folder, paste0(name, ".csv"))))
+        arguments <- c(arguments, paste0("--", name), write_table(table, data, name))
     }
     if (!is.null(engines)) arguments <- c(arguments, "--engines", paste(engines, collapse = ","))
     if (!is.null(problems)) arguments <- c(arguments, "--problems", paste(problems, collapse = ","))
-    run_command("validate", arguments, call, allowed = c(0, 1))
-    results <- file.path(path.expand(out), "results.json")
+    run_command("validate", arguments, out, call, quiet, allowed = c(0, 1))
+    results <- file.path(out, "results.json")
     summary <- call_python("results_summary", list(path = results), call)
     engines <- data.frame(name = as.character(unlist(summary$names)), version = as.character(unlist(summary$versions)),
                           status = as.character(unlist(summary$statuses)))
-    invisible(structure(class = "lmmbridge_validation", list(
-        agree = summary$status == 0, verdicts = unlist(summary$verdicts), engines = engines, out = out, results = results)))
+    found <- structure(class = "lmmbridge_validation", list(
+        agree = summary$status == 0, verdicts = unlist(summary$verdicts), engines = engines, out = out, results = results))
+    print(found)
+    invisible(found)
 }
 
 #' @rdname validate
@@ -54,9 +60,15 @@ validate <- function(out, pheno = NULL, kinship = NULL, covar = NULL, weights = 
 #' @param ... Not used.
 #' @export
 print.lmmbridge_validation <- function(x, ...) {
-    cat(if (x$agree) "The implementations agree" else "The implementations do not all agree, or one failed", " (",
-        paste(x$engines$name[x$engines$status == "live"], collapse = ", "), "):\n",
-        paste0("  ", format(names(x$verdicts)), "  ", x$verdicts, "\n"), "See ", file.path(x$out, "report.html"), "\n", sep = "")
+    live <- x$engines$name[x$engines$status == "live"]
+    bad <- x$verdicts[intersect(names(x$verdicts), c("unexplained", "engine failed"))]
+    cat(if (x$agree) "The implementations agree"
+        else if (length(live) < 2) "Only one implementation took part: there is nothing to compare; name at least two engines"
+        else if (length(bad) > 0) paste0("The implementations do not all agree: ", paste(bad, names(bad), collapse = ", "))
+        else "Not everything that was asked for could be compared; the report says what is missing",
+        " (", paste(live, collapse = ", "), ")\n", sep = "")
+    if (length(x$verdicts) > 0) cat(paste0("  ", format(names(x$verdicts)), "  ", x$verdicts, "\n"), sep = "")
+    cat("See", file.path(x$out, "report.html"), "\n")
     invisible(x)
 }
 
@@ -87,7 +99,8 @@ agreement_report <- function(validation, out, format = "html") {
     if (!is.character(format) || length(format) == 0 || !all(format %in% formats))
         refuse("format should be of ", paste(formats, collapse = ", "), call = call)
     check_path(out, call)
-    run_command("report", c(path.expand(results), rbind("--format", format), "--out", path.expand(out)), call)
+    out <- path.expand(out)
+    run_command("report", c(path.expand(results), rbind("--format", format), "--out", out), out, call, quiet = FALSE)
     invisible(list.files(out, full.names = TRUE, recursive = TRUE))
 }
 
@@ -95,20 +108,19 @@ check_path <- function(out, call) {
     if (!is.character(out) || length(out) != 1 || is.na(out)) refuse("out should be the path of a folder", call = call)
 }
 
-# A command of Python's lmmbridge, in a process of its own; its messages go to the console.
-run_command <- function(command, arguments, call, allowed = 0) {
-    chosen <- chosen_python()
-    problem <- python_problem(chosen)
-    if (!is.null(problem)) python(call)     # which says what to do
-    status <- system2(chosen$path, shQuote(c("-m", "lmmbridge", command, arguments)), stdout = if (interactive()) "" else FALSE,
-                      stderr = "")
-    if (status == 130) interrupt()
-    if (!status %in% allowed) refuse("lmmbridge ", command, " ended with status ", status, "; its message is above", call = call)
-    status
+# A command of Python's lmmbridge, in a process of its own. What it says comes as messages, its last sentence as the error.
+run_command <- function(command, arguments, out, call, quiet, allowed = 0) {
+    say <- function(line) if (!quiet) message(paste(strwrap(in_r_words(line), 0.9 * getOption("width"), exdent = 2), collapse = "\n"))
+    ended <- call_python("run_command", list(command = command, arguments = as.list(as.character(arguments)), out = out), call,
+                         quiet = if (quiet) TRUE, callbacks = list(say = say))
+    if (!ended$status %in% allowed)
+        refuse(gsub("--([a-z]+)", "\\1", in_r_words(sub("^lmmbridge: ", "", ended$last))), call = call)
 }
 
-# Numbers with all their digits, the individuals' IDs in column one.
-write_table <- function(table, file) {
+# Numbers with all their digits in a file of the folder, the individuals' IDs in column one; its path.
+write_table <- function(table, folder, name) {
+    dir.create(folder, showWarnings = FALSE, recursive = TRUE)
+    file <- file.path(folder, paste0(name, ".csv"))
     text <- matrix(ifelse(is.na(table), "", sprintf("%.17g", table)), nrow(table), dimnames = dimnames(table))
     utils::write.csv(data.frame(id = rownames(table), text, check.names = FALSE), file, row.names = FALSE)
     file
