@@ -149,6 +149,7 @@ def call(name: str, arguments: Mapping[str, Any], callbacks: Mapping[str, Callab
                 given.set_result(copy.deepcopy(callback(*values)))
             except Exception as error:
                 given.set_exception(error)
+        worker.join()       # R may fork next, and a thread that is still ending would hold Python's lock in the child
         outcome["value"], outcome["notes"] = answer.result()
     except KeyboardInterrupt:
         if given is not None and not given.done():
@@ -162,7 +163,8 @@ def call(name: str, arguments: Mapping[str, Any], callbacks: Mapping[str, Callab
         outcome["error"] = "there is not enough memory for this; free some, or give less at a time"
     except Exception as error:      # a fault of ours: R gets its name, and no traceback
         outcome["error"] = f"the Python side failed, which it should not ({type(error).__name__}: {error}); please report it"
-    outcome["warnings"] = list(dict.fromkeys(str(warning.message) for warning in said))
+    outcome["warnings"] = list(dict.fromkeys(str(warning.message) for warning in said
+                                              if issubclass(warning.category, UserWarning)))
     return outcome
 
 

@@ -63,8 +63,9 @@ def run_command(command: str, arguments: list[str], out: str, say: Callable[[str
 
 
 def _read(process: subprocess.Popen, lines: Queue) -> None:
-    for line in process.stderr:
-        lines.put(line.rstrip())
+    with process.stderr:
+        for line in process.stderr:
+            lines.put(line.rstrip())
     lines.put(None)
 
 

@@ -80,7 +80,7 @@ def getMLsoln(hsq: float, Kva: np.ndarray, y: np.ndarray, X: np.ndarray, reml: b
     """
     rotated = _rotated(Kva, y, X)
     try:
-        fit = lmm.least_squares(rotated, float(hsq))
+        fit = lmm.least_squares(rotated, float(_finite(hsq, "hsq")[0, 0]))
     except ValueError as error:
         raise InputError(f"{error}; give another hsq") from None
     n, p = rotated.X.shape
@@ -104,7 +104,7 @@ def calcLL(hsq: float | np.ndarray, Kva: np.ndarray, y: np.ndarray, X: np.ndarra
     """
     rotated = _rotated(Kva, y, X)
     n, p = rotated.X.shape
-    values = np.atleast_1d(np.asarray(hsq, dtype=float))
+    values = _finite(hsq, "hsq")[:, 0]
     logliks = np.full(len(values), np.nan)
     found = {"loglik": logliks, "beta": np.full(p, np.nan), "sigmasq": np.nan}
     for i, h in enumerate(values):
@@ -175,6 +175,9 @@ def _rotated(Kva: np.ndarray, y: np.ndarray, X: np.ndarray) -> lmm.Rotated:
     logdet = _logdet_crossproduct(X)
     if np.isnan(logdet):
         raise InputError("X: its columns depend on each other; leave out those that are combinations of others")
+    basis = np.linalg.qr(X)[0]
+    if np.linalg.norm(y - basis @ (basis.T @ y)) <= DEPENDENT * np.linalg.norm(y):
+        raise InputError("y is fitted exactly by X: nothing is left to explain")
     return lmm.Rotated(eigen, y[order, 0], X[order], 0.0, logdet)
 
 
@@ -188,10 +191,10 @@ def _logdet_crossproduct(X: np.ndarray) -> float:
 
 def _finite(values: Any, name: str) -> np.ndarray:
     """A matrix of finite numbers; a vector is its one column."""
-    values = np.asarray(values, dtype=float)
+    values = np.atleast_1d(np.asarray(values, dtype=float))
     values = values[:, None] if values.ndim == 1 else values
     if not np.isfinite(values).all():
         row, column = np.argwhere(~np.isfinite(values))[0]
-        raise InputError(f"{name}: row {row + 1}, column {column + 1} is {values[row, column]:g}; leave that individual out "
-                         "of all of K, y and X")
+        raise InputError(f"{name}: row {row + 1}, column {column + 1} is {values[row, column]:g}; " + (
+            "give a number" if name == "hsq" else "leave that individual out of all of K, y and X"))
     return values

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral
@@ -27,7 +28,10 @@ def run_over(function: Callable[[Any], Any], items: Iterable, cores: int = 1) ->
         yield from map(function, items)
         return
     pool = ThreadPoolExecutor(cores)
+    futures = deque(pool.submit(function, item) for item in items)
     try:
-        yield from pool.map(function, items)
+        while futures:
+            yield futures.popleft().result()
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        # Where all is done the threads are waited for: one that is still ending would be in the way of a process that forks.
+        pool.shutdown(wait=all(future.done() for future in futures), cancel_futures=True)

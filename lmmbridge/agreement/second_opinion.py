@@ -6,35 +6,33 @@ verdicts, register and explainer. Of the other functions the parts of both answe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from lmmbridge import lmmlite, qtl2
 from lmmbridge.agreement import register
+from lmmbridge.agreement.answer_parts import compare_parts, parts_of
 from lmmbridge.agreement.comparison import compare
-from lmmbridge.agreement.differences import digits
 from lmmbridge.agreement.explainer import Explainer, Number
 from lmmbridge.agreement.ledger import LEDGER
 from lmmbridge.agreement.observations import one_phenotype
 from lmmbridge.agreement.part_faults import FAULTS
 from lmmbridge.agreement.problems import Problem
 from lmmbridge.agreement.scan_comparison import compare_curves
-from lmmbridge.agreement.tolerances import tolerances
-from lmmbridge.agreement.verdicts import ORDER, verdict_of_case
+from lmmbridge.agreement.verdicts import verdict_of_case
 from lmmbridge.engines import ENGINES
 from lmmbridge.engines.base import Availability, Engine, Evaluation, Optimum
 from lmmbridge.inputs import Data
 from lmmbridge.qtl2.alignment import align
+from lmmbridge.qtl2.scan1 import set_up
 from lmmbridge.qtl2.scan_data import ScanData
 
 #: Functions that estimate hsq and tell it to nobody.
 OWN_HSQ = ("scan1coef", "fit1", "scan1blup", "scan1perm", "scan1max")
-#: Parts of answers that are LOD scores, compared by their difference as such.
-LOD_PARTS = ("LOD", "individual LOD", "maximum LOD", "maximum LOD, autosomes", "maximum LOD, X")
 
 
 def second_opinion(name: str, arguments: Mapping[str, Any], theirs: Any, package: str, version: str,
@@ -67,6 +65,8 @@ def second_opinion(name: str, arguments: Mapping[str, Any], theirs: Any, package
         If our side refuses the arguments.
     """
     asked = {key: value for key, value in arguments.items() if value is not None}
+    if name == "fit1":
+        asked.setdefault("genoprobs", None)
     if name == "est_herit":
         return _of_estimates(_herit_batches(asked, theirs), asked.get("reml", True), version, "qtl2")
     if name == "fitLMM":
@@ -182,12 +182,17 @@ def _of_scan(asked: dict[str, Any], theirs: qtl2.Scan1, version: str, ask: Calla
               for name in ("pheno", "addcovar", "Xcovar", "intcovar")}
     data = ScanData(asked["genoprobs"], None, **frames, kinship=_undecomposed(asked.get("kinship")), weights=asked.get("weights"))
 
+    setup = set_up(**data.arguments, reml=reml, model="normal", hsq=given)
+    if theirs.hsq is not None:      # R does not always give names to its rows
+        theirs = replace(theirs, hsq=theirs.hsq.set_axis(list(dict.fromkeys(setup.nulls.values()))).set_axis(
+            list(data.phenotypes), axis=1))
+
     def scan(hsq: pd.DataFrame | None) -> qtl2.Scan1:
-        return theirs if hsq is None else ask(hsq.loc[theirs.hsq.index, theirs.hsq.columns].to_numpy())
+        return theirs if hsq is None else replace(ask(hsq.loc[theirs.hsq.index, theirs.hsq.columns].to_numpy()), hsq=hsq)
 
     python = ENGINES["python"]
     if given is not None:       # both were told, and neither estimates
-        ours = python.scan(data, reml, theirs.hsq)
+        ours = qtl2.scan1(**data.arguments, reml=reml, hsq=given, quiet=True)
         python = AnsweredEngine("python", ours.version, scan=lambda hsq: ours if hsq is None else ENGINES["python"].scan(data, reml, hsq))
     engines = {"python": python, "qtl2": AnsweredEngine("qtl2", version, scan=scan)}
     comparisons = compare_curves(Problem("second opinion", "R", data), reml, engines)
@@ -199,103 +204,40 @@ def _of_parts(name: str, asked: dict[str, Any], theirs: Any, package: str, ask: 
     """Part by part: at each side's own hsq, and at ours where R's function can be told it."""
     more = {"rng": rng} if name == "scan1perm" else {}
     ours = getattr(qtl2 if package == "qtl2" else lmmlite, name)(**asked, **more)
+    if name == "calcLL" and np.isnan(ours["loglik"]).all() and np.isnan(np.asarray(theirs["loglik"], dtype=float)).all():
+        return {"verdict": "not comparable", "rows": [], "reasons": ["there is no likelihood at this hsq: V is not positive definite"]}
     hsq = getattr(ours, "hsq", None)
     told = name in ("scan1coef", "fit1") and hsq is not None and asked.get("hsq") is None and not asked.get("blup")
     own = package == "qtl2" and name in OWN_HSQ and asked.get("hsq") is None and (
         asked.get("kinship") is not None or name == "scan1blup" or asked.get("blup", False))
-    rows = _rows(_parts(name, ours), _parts(name, theirs), "own" if own else "given")
-    at_hsq = theirs
-    if told:
-        at_hsq = ask(hsq)
-        rows += [row | {"quantity": f"{row['quantity']} at hsq = {hsq:.6g}"}
-                 for row in _rows(_parts(name, ours), _parts(name, at_hsq), "given")]
+    mine = parts_of(name, ours)
+    rounds = [("", theirs, "own" if own else "given")] + ([(f" at hsq = {hsq:.6g}", ask(hsq), "given")] if told else [])
+    compared = [(suffix, parts_of(name, answer), kind, compare_parts(mine, parts_of(name, answer), kind))
+                for suffix, answer, kind in rounds]
     reasons: list[str] = []
-    if any(row["verdict"] == "unexplained" for row in rows) and package == "qtl2":
-        entry = _fault(name, asked, None if name == "scan1blup" or asked.get("kinship") is None else hsq, _parts(name, at_hsq))
-        if entry is not None:
-            rows = [row | {"verdict": "known divergence"} if row["verdict"] == "unexplained" else row for row in rows]
-            reasons = [f"{entry.name}: {entry.statement}"]
-        else:
-            reasons = ["no fault on the register that could be computed here gives R's numbers"] + [
-                f"on the register for {name}(), not shown to be the cause: {entry.name}" for entry in register.REGISTER
-                if package in entry.engines and f"{name}(" in entry.title]
-    counts = Counter(row["verdict"] for row in rows)
-    return {"verdict": verdict_of_case(counts), "rows": rows, "reasons": reasons}
+    if any(row["verdict"] == "unexplained" for *_, rows in compared for row in rows):
+        for entry, fault in _faults(name, asked, hsq, ours, rounds[-1][1]) if package == "qtl2" else ():
+            for _, answer, kind, rows in compared:
+                shown = {row["quantity"] for row in compare_parts(parts_of(name, fault), answer, kind) if row["verdict"] == "agree"}
+                for row in rows:
+                    if row["verdict"] == "unexplained" and row["quantity"] in shown:
+                        row["verdict"] = "known divergence"
+                        reasons.append(f"{entry.name}: {entry.statement} (lmmbridge divergences {entry.name}, in a shell, tells more)")
+        if any(row["verdict"] == "unexplained" for *_, rows in compared for row in rows):
+            reasons.append("no fault on the register that could be computed here gives R's numbers")
+            reasons += [f"on the register for {name}(), not shown to be the cause: {entry.name}" for entry in register.REGISTER
+                        if package in entry.engines and f"{name}(" in entry.title and not any(
+                            reason.startswith(f"{entry.name}:") for reason in reasons)]
+    rows = [row | {"quantity": row["quantity"] + suffix} for suffix, *_, found in compared for row in found]
+    return {"verdict": verdict_of_case(Counter(row["verdict"] for row in rows)), "rows": rows, "reasons": list(dict.fromkeys(reasons))}
 
 
-def _fault(name: str, asked: dict[str, Any], hsq: float | None, theirs: dict[str, np.ndarray]) -> register.Divergence | None:
-    """The register's entry whose fault, computed by us, gives R's numbers."""
+def _faults(name: str, asked: dict[str, Any], hsq: float | None, ours: Any, theirs: Any) -> Iterator[tuple[register.Divergence, Any]]:
+    """Entries of the register, and what the function's result would be under their fault."""
     for entry, compute in FAULTS.get(name, {}).items():
-        for parts in compute(name, asked, hsq):
-            there = {part: np.where(np.isnan(values), np.nan, theirs[part]) for part, values in parts.items()
-                     if part in theirs and theirs[part].shape == values.shape}
-            if there and all(row["verdict"] == "agree" for row in _rows(parts, there, "own")):
-                return next(one for one in register.REGISTER if one.name == entry)
-    return None
-
-
-def _rows(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray], hsq: str) -> list[dict[str, Any]]:
-    """A row for each part that either has."""
-    rows = []
-    for part in dict.fromkeys([*ours, *theirs]):
-        limit = tolerances()[f"LOD at {hsq} hsq" if part in LOD_PARTS else f"parts at {hsq} hsq"]["limit"]
-        row = {"quantity": part, "tolerance": limit, "difference": None, "digits": None, "place": None}
-        if part not in ours or part not in theirs:
-            rows.append(row | {"verdict": "not comparable"})
-            continue
-        a, b = ours[part], theirs[part]
-        if a.shape != b.shape:
-            rows.append(row | {"verdict": "unexplained", "place": f"{a.shape} for {b.shape}"})
-            continue
-        off = np.where(np.isnan(a) & np.isnan(b), 0.0, np.nan_to_num(np.abs(a - b), nan=np.inf))
-        size = 1.0 if part in LOD_PARTS else max(float(np.nanmax(np.abs(b), initial=0.0)), np.finfo(float).tiny)
-        difference = float(np.max(off, initial=0.0)) / size
-        rows.append(row | {"verdict": "agree" if difference <= limit else "unexplained", "difference": difference,
-                           "digits": digits(difference)})
-    return rows
-
-
-def _parts(name: str, answer: Any) -> dict[str, np.ndarray]:
-    """The numbers of an answer by what they are, ours and R's alike."""
-    if name in ("calc_kinship", "scale_kinship"):
-        return {f"kinship{of}": matrix.to_numpy(float) for of, matrix in _each(answer)}
-    if name == "decomp_kinship":
-        parts = {}
-        for of, found in _each(answer):
-            # eigenvectors are not unique; K is
-            parts |= {f"eigenvalues{of}": found.values, f"vectors' values vectors{of}": (found.vectors.T * found.values) @ found.vectors}
-        return parts
-    if name == "scan1max":
-        return {"maximum LOD": np.asarray(answer.lod if isinstance(answer, qtl2.Scan1Max) else _values(answer), dtype=float)}
-    if name == "scan1perm":
-        if isinstance(answer, qtl2.Scan1Perm):
-            return {"maximum LOD": answer.A.to_numpy()} if answer.X is None else {
-                "maximum LOD, autosomes": answer.A.to_numpy(), "maximum LOD, X": answer.X.to_numpy()}
-        return {"maximum LOD": np.asarray(_values(answer), dtype=float)} if not isinstance(answer, dict) else {
-            "maximum LOD, autosomes": _values(answer["A"]), "maximum LOD, X": _values(answer["X"])}
-    if name in ("scan1coef", "scan1blup"):
-        return {"coefficients": answer.coef.to_numpy()} | ({} if answer.se is None else {"standard errors": answer.se.to_numpy()})
-    if name == "fit1":
-        names = {"lod": "LOD", "ind_lod": "individual LOD", "coef": "coefficients", "SE": "standard errors", "var": "covariance",
-                 "fitted": "fitted values", "resid": "residuals"}
-        get = answer.get if isinstance(answer, dict) else lambda part: getattr(answer, part)
-        return {called: np.asarray(_values(get(part)), dtype=float).ravel() for part, called in names.items()
-                if get(part) is not None}
-    if name == "eigen_rotation":
-        U = np.asarray(answer["Kve_t"], dtype=float)
-        return {"eigenvalues": np.asarray(answer["Kva"], dtype=float), "vectors' values vectors": (U.T * answer["Kva"]) @ U,
-                "y, rotated back": U.T @ answer["y"], "X, rotated back": U.T @ answer["X"]}
-    return {part: np.asarray(value, dtype=float).ravel() for part, value in answer.items()}
-
-
-def _each(answer: Any) -> list[tuple[str, Any]]:
-    if isinstance(answer, Mapping):
-        return [(f" of chromosome {chromosome}", one) for chromosome, one in answer.items()]
-    return [("", answer)]
-
-
-def _values(answer: Any) -> Any:
-    return answer.values if isinstance(answer, (xr.DataArray, pd.Series, pd.DataFrame)) else answer
+        fault = compute(name, asked, None if asked.get("kinship") is None else hsq, ours, theirs)
+        if fault is not None:
+            yield next(one for one in register.REGISTER if one.name == entry), fault
 
 
 def _columns(values: Any) -> np.ndarray:
@@ -319,7 +261,7 @@ def _summary(comparisons: list[dict[str, Any]]) -> dict[str, Any]:
     counts: dict[str, int] = {}
     rows, reasons = [], []
     for comparison in comparisons:
-        quantity, verdict = comparison["quantity"], max(comparison["counts"], key=ORDER.__getitem__)
+        quantity, verdict = comparison["quantity"], verdict_of_case(comparison["counts"])
         if verdict == "not comparable" and (comparison["b"] is None or quantity.endswith("at fixed hsq")):
             continue        # what the function does not give is no part of the opinion
         for one, number in comparison["counts"].items():

@@ -43,8 +43,8 @@ def install_r(library: Path | None) -> None:
         library = Path(found.stdout)
     elif not library.is_dir():
         raise InputError(f"--library: there is no folder {library}; make it first, or name another")
-    ask = f'.libPaths(c("{library.as_posix()}", .libPaths())); quit(status = !requireNamespace("reticulate", quietly = TRUE))'
-    if subprocess.run([rscript, "-e", ask], capture_output=True).returncode != 0:
+    ask = '.libPaths(c(commandArgs(TRUE), .libPaths())); quit(status = !requireNamespace("reticulate", quietly = TRUE))'
+    if subprocess.run([rscript, "--vanilla", "-e", ask, str(library)], capture_output=True).returncode != 0:
         raise InputError('the R package reticulate is missing: install.packages("reticulate") in R, or on Debian: apt-get install '
                          "r-cran-reticulate")
     console = Console(stderr=True)
@@ -57,7 +57,8 @@ def install_r(library: Path | None) -> None:
         done = subprocess.run([r, "CMD", "INSTALL", "--no-test-load", f"--library={library}", str(package)], capture_output=True,
                               text=True)
     if done.returncode != 0:
-        why = next((line for line in done.stderr.splitlines() if "ERROR" in line), done.stderr.strip().splitlines()[-1:] or "no reason")
+        said = done.stderr.strip().splitlines() or ["it gives no reason"]
+        why = next((line for line in said if "ERROR" in line), said[-1])
         raise InputError(f"R could not install the package into {library}: {why}")
     click.echo(f"{library / 'lmmbridge'}")
-    click.echo(f"The R package lmmbridge is installed, bound to {sys.executable}. In R: library(lmmbridge)", err=True)
+    click.echo(f"The R package lmmbridge is installed into {library}, bound to {sys.executable}. In R: library(lmmbridge)", err=True)

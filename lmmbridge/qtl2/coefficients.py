@@ -156,7 +156,7 @@ def scan1coef(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: A
     coef = pd.DataFrame(np.concatenate(coef), positions, names)
     errors = pd.DataFrame(np.concatenate(errors), positions, names)
     if zerosum and contrasts is None:
-        coef, errors = _zero_sum(coef, errors, len(genotypes))
+        coef, errors = zero_sum(coef, errors, len(genotypes))
     notes = trait.notes
     if reduced:
         notes = notes + [f"at {reduced} of {len(positions)} positions columns depend on each other; of those that were "
@@ -173,7 +173,7 @@ def effects_along(array: xr.DataArray, trait: SingleTrait, A: np.ndarray) -> Ite
         yield effects(trait.y, np.moveaxis(trait.whitened(X), 2, 0), np.moveaxis(X, 2, 0))
 
 
-def _zero_sum(coef: pd.DataFrame, errors: pd.DataFrame, k: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def zero_sum(coef: pd.DataFrame, errors: pd.DataFrame, k: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The first k coefficients as deviations from their mean, and the mean in a new last column."""
     mean = coef.iloc[:, :k].mean(axis=1)
     centred = pd.concat([coef.iloc[:, :k].sub(mean, axis=0), coef.iloc[:, k:], mean.rename("intercept")], axis=1)

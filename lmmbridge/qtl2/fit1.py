@@ -160,10 +160,10 @@ def fit1(genoprobs: Any, pheno: Any, kinship: Any = None, addcovar: Any = None, 
         return Fit1(lod=None, ind_lod=None, coef=coef.iloc[0].rename("coef"),
                     SE=errors.iloc[0].rename("SE") if se else None, var=None, fitted=None, resid=None,
                     sample_size=len(G), hsq=trait.hsq, criterion=trait.criterion, notes=tuple(trait.notes + notes))
-    return _fixed(trait, G, genotypes, zerosum and contrasts is None, se, var or (zerosum and se))
+    return fixed_effects(trait, G, genotypes, zerosum and contrasts is None, se, var or (zerosum and se))
 
 
-def _fixed(trait: SingleTrait, G: np.ndarray, genotypes: list[str], centre: bool, se: bool, var: bool) -> Fit1:
+def fixed_effects(trait: SingleTrait, G: np.ndarray, genotypes: list[str], centre: bool, se: bool, var: bool) -> Fit1:
     """The fit with fixed effects of the genotype columns G."""
     ids, names = trait.batch.ids, trait.coefficient_names(genotypes)
     n, y = len(ids), trait.y

@@ -58,6 +58,10 @@ progress_bar <- function() {
 in_r_words <- function(sentence) {
     words <- c("\\bTrue\\b" = "TRUE", "\\bFalse\\b" = "FALSE", "\\bNone\\b" = "NULL", "\\bnan\\b" = "NaN",
                "a DataFrame" = "a matrix")
-    for (python in names(words)) sentence <- gsub(python, words[[python]], sentence)
-    gsub("'([^']*)'=", "\\1=", sentence)
+    # What stands between quotes is the user's.
+    parts <- strsplit(paste0(sentence, " "), "'", fixed = TRUE)[[1]]
+    outside <- seq(1, length(parts), by = 2)
+    for (python in names(words)) parts[outside] <- gsub(python, words[[python]], parts[outside])
+    parts[outside] <- gsub("\\(([0-9]+), ([0-9]+)\\)", "\\1 x \\2", parts[outside])
+    sub(" $", "", paste(parts, collapse = "'"))
 }

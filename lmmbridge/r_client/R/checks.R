@@ -102,7 +102,7 @@ check_matrix <- function(kinship, name, call) {
 }
 
 # Kinship for these chromosomes: one matrix, or a list with one for each, decomposed or not.
-check_kinship <- function(kinship, chromosomes, call) {
+check_kinship <- function(kinship, chromosomes, call, warn = TRUE) {
     if (is.null(kinship)) return(NULL)
     if (is.matrix(kinship)) {
         check_matrix(kinship, "kinship", call)
@@ -118,7 +118,12 @@ check_kinship <- function(kinship, chromosomes, call) {
         refuse("kinship is a list of ", length(kinship), " matrices and there are ", length(chromosomes), " chromosomes (",
                paste(utils::head(chromosomes, 5), collapse = ", "), if (length(chromosomes) > 5) ", ...",
                "): give one matrix for each, or one matrix for all", call = call)
-    if (is.null(names(kinship))) names(kinship) <- chromosomes
+    # By place, as in qtl2, whatever the names.
+    if (warn && !is.null(names(kinship)) && !identical(as.character(names(kinship)), as.character(chromosomes)))
+        warning(warningCondition(paste0(
+            "kinship is matched to the chromosomes by place, as in qtl2, and its names (", paste(utils::head(names(kinship), 5),
+            collapse = ", "), if (length(kinship) > 5) ", ...", ") are not theirs: give it as kinship[names(genoprobs)]"), call = call))
+    names(kinship) <- chromosomes
     for (chr in names(kinship)) {
         check <- if (is_decomposed(kinship)) check_decomposed else check_matrix
         check(kinship[[chr]], paste("kinship of chromosome", chr), call)

@@ -32,6 +32,8 @@ est_herit <- function(pheno, kinship, addcovar = NULL, weights = NULL, reml = TR
         addcovar = covariates_for_python(addcovar, "addcovar", call), weights = weights_for_python(weights, call),
         reml = check_flag(reml, "reml", call), cores = number_of_cores(cores, call)), call, quiet)
     if (vector || !named) hsq <- without_names(hsq)
+    hsq[is.nan(hsq)] <- NA      # as qtl2 marks what has no estimate
+    for (part in c("log10lik", "resid_sd")) attr(hsq, part)[is.nan(attr(hsq, part))] <- NA
     hsq
 }
 

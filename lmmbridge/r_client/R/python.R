@@ -15,7 +15,11 @@ python_candidates <- function() {
 chosen_python <- function() {
     named <- python_candidates()
     named <- named[nzchar(named)]
-    if (length(named) > 0) list(path = path.expand(named[[1]]), by = names(named)[1])
+    if (length(named) > 0) {
+        path <- path.expand(named[[1]])
+        if (!grepl("/", path, fixed = TRUE) && nzchar(Sys.which(path))) path <- Sys.which(path)[[1]]
+        list(path = path, by = names(named)[1])
+    }
 }
 
 #' Is the Python side there?
@@ -68,9 +72,14 @@ python <- function(call = NULL) {
     other <- if (reticulate::py_available()) reticulate::py_config()$python
     if (is.null(other)) {
         # Named so, reticulate looks for no other Python (and tells nothing of those it would find).
-        before <- Sys.getenv("RETICULATE_PYTHON", NA)
+        # What reticulate sets on the way is put back, so that a user's own system("python") stays what it was.
+        changed <- c("RETICULATE_PYTHON", "PATH", "VIRTUAL_ENV", "PYTHONPATH", "KMP_DUPLICATE_LIB_OK")
+        before <- Sys.getenv(changed, NA, names = TRUE)
         Sys.setenv(RETICULATE_PYTHON = chosen$path)
-        on.exit(if (is.na(before)) Sys.unsetenv("RETICULATE_PYTHON") else Sys.setenv(RETICULATE_PYTHON = before))
+        on.exit({
+            Sys.unsetenv(changed[is.na(before)])
+            do.call(Sys.setenv, as.list(before[!is.na(before)]))
+        })
     }
     # A Python within R does not read .pth files, by which an editable install is found.
     folder <- session$asked[[chosen$path]]$folder

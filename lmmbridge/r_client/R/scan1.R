@@ -6,7 +6,7 @@
 #' @param genoprobs Genotype probabilities, as from `qtl2::calc_genoprob()`.
 #' @inheritParams est_herit
 #' @param kinship A kinship matrix, or a list of them, one for each chromosome (`calc_kinship(probs, "loco")`); or the output of
-#'   [decomp_kinship()]. A list is matched to the chromosomes by name. Default: no polygenic effect.
+#'   [decomp_kinship()]. A list is matched to the chromosomes by place. Default: no polygenic effect.
 #' @param Xcovar Additional covariates for the null model of the X chromosome.
 #' @param intcovar Covariates that interact with the QTL; they are additive covariates as well.
 #' @param model `"binary"` is done by qtl2 itself, which is said once.

@@ -30,7 +30,11 @@ second_opinion <- function(call) {
     theirs <- run_by(asked$package, asked$name, asked$arguments)
     after <- random_state()
     set_random_state(seed)
-    ours <- run_by("lmmbridge", asked$name, asked$arguments)
+    ours <- tryCatch(suppressWarnings(run_by("lmmbridge", asked$name, asked$arguments)), lmmbridge_error = identity)
+    if (inherits(ours, "lmmbridge_error")) {
+        set_random_state(after)
+        return(show_opinion("not comparable", list(), paste("lmmbridge refuses this:", conditionMessage(ours)), theirs, NULL, call, asked))
+    }
     again <- function(...) run_by(asked$package, asked$name, utils::modifyList(asked$arguments, list(...)))
     set_random_state(seed)
     opinion <- call_python("second_opinion", c(list(
@@ -38,10 +42,13 @@ second_opinion <- function(call) {
         package = asked$package, version = asked$version)), call,
         callbacks = list(ask = ask_again(again, asked), rng = uniforms))
     set_random_state(after)
+    show_opinion(opinion$verdict, opinion$rows, as.character(unlist(opinion$reasons)), theirs, ours, call, asked)
+}
+
+show_opinion <- function(verdict, rows, reasons, theirs, ours, call, asked) {
     result <- structure(class = "lmmbridge_opinion", list(
-        verdict = opinion$verdict, table = rows_table(opinion$rows), reasons = as.character(unlist(opinion$reasons)),
-        theirs = theirs, ours = ours, call = call, package = asked$package, version = asked$version,
-        python_version = reticulate::py_to_r(python()$version())))
+        verdict = verdict, table = rows_table(rows), reasons = reasons, theirs = theirs, ours = ours, call = call,
+        package = asked$package, version = asked$version, python_version = reticulate::py_to_r(python()$version())))
     print(result)
     invisible(result)
 }
@@ -57,7 +64,7 @@ print.lmmbridge_opinion <- function(x, ...) {
     if (nrow(shown) > 0) {
         shown$difference <- formatC(shown$difference, digits = 2, format = "g")
         shown$tolerance <- formatC(shown$tolerance, digits = 2, format = "g")
-        shown$digits <- ifelse(is.na(shown$digits), "", formatC(shown$digits, digits = 1, format = "f"))
+        shown$digits <- ifelse(is.na(shown$digits) | shown$verdict == "not comparable", "", formatC(shown$digits, digits = 1, format = "f"))
         if (all(shown$worst == "")) shown$worst <- NULL
         print(shown, row.names = FALSE, right = FALSE)
         cat("\n")
@@ -74,10 +81,12 @@ SECOND_OPINIONS <- list(
 
 # Which package's function is called, its arguments evaluated, and ours of the same name.
 resolve_call <- function(call, frame) {
-    if (!is.call(call))
-        refuse("second_opinion wants a call, such as second_opinion(qtl2::scan1(probs, pheno, kinship))", call = call)
-    name <- as.character(call[[1]])
+    name <- if (is.call(call)) as.character(call[[1]]) else ""
+    prefix <- if (length(name) == 3) name[2]
     name <- name[length(name)]
+    if (!is.call(call) || name %in% c("::", ":::", "<-", "=", "{", "("))
+        refuse("second_opinion wants the call itself, such as second_opinion(qtl2::scan1(probs, pheno, kinship)); a call in a ",
+               "variable goes by do.call(second_opinion, list(call))", call = call)
     package <- names(SECOND_OPINIONS)[vapply(SECOND_OPINIONS, function(names) name %in% names, TRUE)]
     if (length(package) == 0)
         refuse("there is no second opinion on ", name, "(); there is on ",
@@ -87,6 +96,11 @@ resolve_call <- function(call, frame) {
     if (!requireNamespace(package, quietly = TRUE))
         refuse("a second opinion on ", name, "() needs the R package ", package, ", which is not installed. See lmmbridge::doctor()", call = call)
     fun <- getExportedValue(package, name)
+    found <- if (is.null(prefix)) get0(name, envir = frame, mode = "function")
+    if (!is.null(prefix) && !prefix %in% c(package, "lmmbridge") || !is.null(found) && !identical(found, fun) &&
+            !identical(found, getExportedValue("lmmbridge", name)))
+        refuse("this ", name, "() is neither ", package, "'s nor lmmbridge's: give ", package, "::", name, "() for a second opinion on it",
+               call = call)
     arguments <- lapply(as.list(match.call(fun, call, envir = frame))[-1], eval, frame)
     if (identical(arguments$model, "binary"))
         refuse("Python does not fit model = \"binary\": there is no second opinion on it", call = call)
@@ -123,6 +137,9 @@ arguments_for_python <- function(asked, call) {
         given$pheno <- array_for_python(if (single) pheno[, 1, drop = FALSE] else pheno)
     }
     if (single && is.list(given$kinship) && length(given$kinship) == 1) given$kinship <- given$kinship[[1]]
+    if (asked$name %in% NEEDS_NO_NAMES) given$kinship <- with_lent_names(given$kinship)
+    else if (!is.null(given$kinship) && asked$name != "est_herit")
+        given$kinship <- check_kinship(given$kinship, names(asked$arguments$genoprobs), call, warn = FALSE)
     if (!is.null(given$kinship)) given$kinship <- kinship_for_python(given$kinship)
     for (one in intersect(names(given), c("addcovar", "Xcovar", "intcovar", "nullcovar")))
         given[one] <- list(covariates_for_python(given[[one]], one, call))
@@ -137,14 +154,33 @@ arguments_for_python <- function(asked, call) {
     given[intersect(names(given), taken)]
 }
 
+# Functions that take a kinship matrix without names.
+NEEDS_NO_NAMES <- c("scale_kinship", "decomp_kinship")
+
+with_lent_names <- function(kinship) {
+    if (is.list(kinship) && !is.null(kinship$values)) return(replace(kinship, "vectors", list(with_lent_names(kinship$vectors))))
+    if (is.list(kinship)) return(stats::setNames(lapply(kinship, with_lent_names), if (is.null(names(kinship))) seq_along(kinship) else
+        names(kinship)))
+    if (is.null(dimnames(kinship))) dimnames(kinship) <- rep(list(as.character(seq_len(nrow(kinship)))), 2)
+    kinship
+}
+
 # R's answer as Python takes it.
 answer_for_python <- function(answer, asked) {
+    if (asked$name %in% NEEDS_NO_NAMES) {
+        eigen_decomp <- attr(answer, "eigen_decomp")
+        answer <- with_lent_names(answer)
+        attr(answer, "eigen_decomp") <- eigen_decomp
+        if (!is.null(eigen_decomp) && is.null(answer$values)) answer[] <- lapply(answer, structure, eigen_decomp = TRUE)
+        else if (!is.null(eigen_decomp)) attr(answer, "eigen_decomp") <- TRUE
+    }
     if (asked$package == "lmmlite") return(plain_dict(lapply(flat_answer(answer), function(part)
         if (is.null(dim(part))) array(as.double(part), length(part)) else matrix(as.double(part), nrow(part)))))
     switch(asked$name,
            scan1 = scan_for_python(answer, "hsq"), scan1coef = , scan1blup = scan_for_python(answer, "SE"),
            est_herit = herit_for_python(answer),
-           fit1 = plain_dict(lapply(answer, function(part) if (is.matrix(part)) array_for_python(part) else bare(part))),
+           fit1 = plain_dict(lapply(answer, function(part) if (is.matrix(part)) array_for_python(part) else if (is.null(names(part)))
+               bare(part) else vector_for_python(part))),
            scan1max = if (is.matrix(answer)) array_for_python(strip(answer)) else bare(answer),
            scan1perm = if (is.list(answer)) plain_dict(lapply(unclass(answer), bare)) else bare(answer),
            kinship_for_python(answer))

@@ -121,7 +121,8 @@ run_command <- function(command, arguments, out, call, quiet, allowed = 0) {
 write_table <- function(table, folder, name) {
     dir.create(folder, showWarnings = FALSE, recursive = TRUE)
     file <- file.path(folder, paste0(name, ".csv"))
-    text <- matrix(ifelse(is.na(table), "", sprintf("%.17g", table)), nrow(table), dimnames = dimnames(table))
-    utils::write.csv(data.frame(id = rownames(table), text, check.names = FALSE), file, row.names = FALSE)
+    text <- matrix(ifelse(is.finite(table), sprintf("%.17g", table), ""), nrow(table), dimnames = dimnames(table))
+    header <- utils::tail(make.unique(c(colnames(table), "id")), 1)
+    utils::write.csv(stats::setNames(data.frame(rownames(table), text), c(header, colnames(table))), file, row.names = FALSE)
     file
 }

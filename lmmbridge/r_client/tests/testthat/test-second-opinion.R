@@ -101,7 +101,7 @@ test_that("what cannot be done is refused in one sentence", {
     expect_error(opinion_on(qtl2::find_peaks(one, pheno), data), "no second opinion on find_peaks", class = "lmmbridge_error")
     expect_error(opinion_on(base::mean(liver), data), "no second opinion on mean", class = "lmmbridge_error")
     expect_error(opinion_on(qtl2::scan1(probs, pheno, model = "binary"), data), "binary", class = "lmmbridge_error")
-    expect_error(opinion_on(liver, data), "wants a call", class = "lmmbridge_error")
+    expect_error(opinion_on(liver, data), "wants the call itself", class = "lmmbridge_error")
     error <- expect_error(opinion_on(qtl2::scan1(NULL, pheno), data), "genoprobs is NULL")
     expect_identical(deparse(conditionCall(error)), "qtl2::scan1(genoprobs = genoprobs, pheno = pheno)")
 })
@@ -121,4 +121,40 @@ test_that("lmmlite's four", {
     opinion <- opinion_on(lmmlite::fitLMM(Kva, y, X), data)
     expect_verdict(opinion, "explained")
     expect_match(opinion$reasons, "a loose tolerance", all = FALSE)
+})
+
+test_that("a function of the user's own is not taken for qtl2's", {
+    skip_without_python()
+    skip_without_qtl2()
+    data <- data_for_opinions()
+    data$est_herit <- function(...) 1
+    expect_error(opinion_on(est_herit(pheno, kinship), data), "neither qtl2's nor lmmbridge's")
+    expect_error(opinion_on(stats::scan1(pheno, kinship), data), "neither qtl2's nor lmmbridge's")
+    expect_error(second_opinion(), "wants the call itself")
+    expect_error(second_opinion(3), "wants the call itself")
+})
+
+test_that("what lmmbridge refuses cannot be compared, and R's answer stays", {
+    skip_without_python()
+    skip_without_qtl2()
+    data <- data_for_opinions()
+    data$broken <- data$one
+    data$broken[[1]][5, , 3] <- NA
+    opinion <- opinion_on(qtl2::scan1(broken, pheno), data)
+    expect_identical(opinion$verdict, "not comparable")
+    expect_match(opinion$reasons, "lmmbridge refuses this: genoprobs: chromosome '16' has a value that is not a finite number")
+    expect_s3_class(opinion$theirs, "scan1")
+    expect_null(opinion$ours)
+})
+
+test_that("matrices without names are compared by place", {
+    skip_without_python()
+    skip_without_qtl2()
+    data <- data_for_opinions()
+    data$nameless <- unname(data$kinship)
+    expect_verdict(opinion_on(qtl2::scale_kinship(nameless), data), "agree")
+    expect_verdict(opinion_on(qtl2::decomp_kinship(nameless), data), "agree")
+    expect_verdict(opinion_on(qtl2::scan1(one, pheno, list(loco[["16"]])), data), "agree")
+    expect_verdict(opinion_on(qtl2::scan1(one, pheno, kinship, hsq = matrix(0.3, 1, 2)), data), "agree")
+    expect_verdict(opinion_on(qtl2::fit1(pheno = liver), data), "agree")
 })

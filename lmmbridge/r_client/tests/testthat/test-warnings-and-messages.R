@@ -101,3 +101,16 @@ test_that("what the fits have to say comes as messages of their own class", {
     data <- data_for_warnings()
     expect_message(scan1(data$few, data$pheno[-(1:4), ]), "4 individuals", class = "lmmbridge_note")
 })
+
+test_that("kinship is matched by place, as in qtl2, with a warning where its names say otherwise", {
+    skip_without_python()
+    skip_without_qtl2()
+    data <- iron_data()
+    probs <- data$probs[, c("1", "2", "X")]
+    turned <- data$loco[c("2", "1", "X")]
+    expect_warning(ours <- scan1(probs, data$pheno, turned), "matched to the chromosomes by place")
+    theirs <- qtl2::scan1(probs, data$pheno, turned)
+    expect_equal(as.numeric(ours), as.numeric(theirs), tolerance = OWN_HSQ)
+    expect_equal(as.numeric(attr(ours, "hsq")), as.numeric(attr(theirs, "hsq")), tolerance = OWN_HSQ)
+    expect_silent(suppressMessages(scan1(probs, data$pheno, unname(turned))))
+})

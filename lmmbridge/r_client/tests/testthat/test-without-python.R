@@ -79,7 +79,7 @@ test_that("a Python without lmmbridge is told from one that is not there", {
         "saveRDS(found, result)"), nowhere)
     expect_true("lmmbridge_no_python" %in% found$class)
     expect_false(found$available)
-    expect_match(found$message, "has no lmmbridge that can be imported", fixed = TRUE)
+    expect_match(found$message, "is not one that can import lmmbridge", fixed = TRUE)
     expect_match(found$message, "No module named 'lmmbridge'", fixed = TRUE)
 })
 
