@@ -85,7 +85,8 @@ def compare_parts(ours: dict[str, pd.DataFrame], theirs: dict[str, pd.DataFrame]
             continue
         a, b = one.to_numpy(float), _in_order(other, one).to_numpy(float)
         with np.errstate(invalid="ignore"):
-            off = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.nan_to_num(np.abs(a - b), nan=np.inf)) / _sizes(part, b, one)
+            apart = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.nan_to_num(np.abs(a - b), nan=np.inf))
+        off = apart / _sizes(part, b, one)
         worst = float(np.max(off, initial=0.0))
         place = None
         if worst > limit and not isinstance(one.columns, pd.RangeIndex):

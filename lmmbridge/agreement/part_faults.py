@@ -34,7 +34,8 @@ def interaction_weights(name: str, asked: Mapping[str, Any], hsq: float | None, 
     centre = asked.get("zerosum", True) and asked.get("contrasts") is None
     if name == "fit1":
         se = asked.get("se", True)
-        return fixed_effects(twice, G[:, :, 0], genotypes, centre, se, asked.get("var", False) or (asked.get("zerosum", True) and se))
+        var = asked.get("var", False) or (asked.get("zerosum", True) and se)
+        return fixed_effects(twice, G[:, :, 0], genotypes, centre, se, var)
     X = twice.design(G)
     found = effects(twice.y, np.moveaxis(twice.whitened(X), 2, 0), np.moveaxis(X, 2, 0))
     names = twice.coefficient_names(genotypes)

@@ -193,7 +193,8 @@ def _of_scan(asked: dict[str, Any], theirs: qtl2.Scan1, version: str, ask: Calla
     python = ENGINES["python"]
     if given is not None:       # both were told, and neither estimates
         ours = qtl2.scan1(**data.arguments, reml=reml, hsq=given, quiet=True)
-        python = AnsweredEngine("python", ours.version, scan=lambda hsq: ours if hsq is None else ENGINES["python"].scan(data, reml, hsq))
+        python = AnsweredEngine("python", ours.version, scan=lambda hsq: (
+            ours if hsq is None else ENGINES["python"].scan(data, reml, hsq)))
     engines = {"python": python, "qtl2": AnsweredEngine("qtl2", version, scan=scan)}
     comparisons = compare_curves(Problem("second opinion", "R", data), reml, engines)
     return _summary(comparisons if data.kinship is not None else [one | {"quantity": "LOD"} for one in comparisons])
@@ -205,7 +206,8 @@ def _of_parts(name: str, asked: dict[str, Any], theirs: Any, package: str, ask: 
     more = {"rng": rng} if name == "scan1perm" else {}
     ours = getattr(qtl2 if package == "qtl2" else lmmlite, name)(**asked, **more)
     if name == "calcLL" and np.isnan(ours["loglik"]).all() and np.isnan(np.asarray(theirs["loglik"], dtype=float)).all():
-        return {"verdict": "not comparable", "rows": [], "reasons": ["there is no likelihood at this hsq: V is not positive definite"]}
+        reason = "there is no likelihood at this hsq: V is not positive definite"
+        return {"verdict": "not comparable", "rows": [], "reasons": [reason]}
     hsq = getattr(ours, "hsq", None)
     told = name in ("scan1coef", "fit1") and hsq is not None and asked.get("hsq") is None and not asked.get("blup")
     own = package == "qtl2" and name in OWN_HSQ and asked.get("hsq") is None and (
@@ -222,17 +224,20 @@ def _of_parts(name: str, asked: dict[str, Any], theirs: Any, package: str, ask: 
                 for row in rows:
                     if row["verdict"] == "unexplained" and row["quantity"] in shown:
                         row["verdict"] = "known divergence"
-                        reasons.append(f"{entry.name}: {entry.statement} (lmmbridge divergences {entry.name}, in a shell, tells more)")
+                        reasons.append(f"{entry.name}: {entry.statement} (lmmbridge divergences {entry.name}, in a shell, tells "
+                                       "more)")
         if any(row["verdict"] == "unexplained" for *_, rows in compared for row in rows):
             reasons.append("no fault on the register that could be computed here gives R's numbers")
             reasons += [f"on the register for {name}(), not shown to be the cause: {entry.name}" for entry in register.REGISTER
                         if package in entry.engines and f"{name}(" in entry.title and not any(
                             reason.startswith(f"{entry.name}:") for reason in reasons)]
     rows = [row | {"quantity": row["quantity"] + suffix} for suffix, *_, found in compared for row in found]
-    return {"verdict": verdict_of_case(Counter(row["verdict"] for row in rows)), "rows": rows, "reasons": list(dict.fromkeys(reasons))}
+    verdict = verdict_of_case(Counter(row["verdict"] for row in rows))
+    return {"verdict": verdict, "rows": rows, "reasons": list(dict.fromkeys(reasons))}
 
 
-def _faults(name: str, asked: dict[str, Any], hsq: float | None, ours: Any, theirs: Any) -> Iterator[tuple[register.Divergence, Any]]:
+def _faults(name: str, asked: dict[str, Any], hsq: float | None, ours: Any,
+            theirs: Any) -> Iterator[tuple[register.Divergence, Any]]:
     """Entries of the register, and what the function's result would be under their fault."""
     for entry, compute in FAULTS.get(name, {}).items():
         fault = compute(name, asked, None if asked.get("kinship") is None else hsq, ours, theirs)

@@ -26,8 +26,8 @@ cat(c(writable, own)[1])
 
 
 @click.command("install-r", epilog="Example: lmmbridge install-r --library ~/R/library")
-@click.option("--library", type=FILE, metavar="DIR", help="The R library to install into. Default: the first of .libPaths() that can "
-              "be written to.")
+@click.option("--library", type=FILE, metavar="DIR", help="The R library to install into. Default: the first of .libPaths() that "
+              "can be written to.")
 def install_r(library: Path | None) -> None:
     """Install the R package lmmbridge, which calls this Python: R/qtl2's and R/lmmlite's functions, and second opinions.
 
@@ -48,8 +48,8 @@ def install_r(library: Path | None) -> None:
         raise InputError('the R package reticulate is missing: install.packages("reticulate") in R, or on Debian: apt-get install '
                          "r-cran-reticulate")
     console = Console(stderr=True)
-    with tempfile.TemporaryDirectory() as folder, resources.as_file(resources.files("lmmbridge") / SOURCE) as source, console.status(
-            "installing the R package lmmbridge"):
+    with (tempfile.TemporaryDirectory() as folder, resources.as_file(resources.files("lmmbridge") / SOURCE) as source,
+          console.status("installing the R package lmmbridge")):
         package = Path(folder) / "lmmbridge"
         shutil.copytree(source, package)
         (package / "inst").mkdir(exist_ok=True)
@@ -61,4 +61,5 @@ def install_r(library: Path | None) -> None:
         why = next((line for line in said if "ERROR" in line), said[-1])
         raise InputError(f"R could not install the package into {library}: {why}")
     click.echo(f"{library / 'lmmbridge'}")
-    click.echo(f"The R package lmmbridge is installed into {library}, bound to {sys.executable}. In R: library(lmmbridge)", err=True)
+    click.echo(f"The R package lmmbridge is installed into {library}, bound to {sys.executable}. In R: library(lmmbridge)",
+               err=True)

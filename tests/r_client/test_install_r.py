@@ -1,5 +1,6 @@
 """`lmmbridge install-r`, and what it refuses."""
 import os
+import re
 import subprocess
 import sys
 
@@ -16,8 +17,7 @@ def install(*arguments, **environment):
 def test_the_package_is_bound_to_the_python_that_installed_it(library, in_r):
     assert (library / "lmmbridge" / "python").read_text().strip() == sys.executable
     done = in_r("lmmbridge::doctor()", LMMBRIDGE_PYTHON="", RETICULATE_PYTHON="")
-    lines = dict(line.split(maxsplit=1) if not line.startswith(("R package", "Python package")) else
-                 (" ".join(line.split()[:3]), " ".join(line.split()[3:])) for line in done.stdout.splitlines() if line[:1] != " ")
+    lines = dict(re.split("  +", line, maxsplit=1) for line in done.stdout.splitlines() if line[:1] != " ")
     assert done.returncode == 0, done.stderr
     assert lines["Python"] == f"{sys.executable} (named by lmmbridge install-r)"
     assert lines["Python package lmmbridge"] == lines["R package lmmbridge"] == __version__

@@ -71,7 +71,8 @@ def test_help_pages_are_those_of_the_comments(tmp_path):
     for folder in ("man", "."):
         for kept in (SOURCE / folder).iterdir():
             if kept.suffix == ".Rd" or kept.name in ("NAMESPACE", "DESCRIPTION"):
-                assert (tmp_path / "lmmbridge" / folder / kept.name).read_text() == kept.read_text(), f"{kept.name}: make r-documentation"
+                made = tmp_path / "lmmbridge" / folder / kept.name
+                assert made.read_text() == kept.read_text(), f"{kept.name}: make r-documentation"
     assert {page.name for page in (tmp_path / "lmmbridge" / "man").iterdir()} == {page.name for page in (SOURCE / "man").iterdir()}
 
 

@@ -122,7 +122,8 @@ check_kinship <- function(kinship, chromosomes, call, warn = TRUE) {
     if (warn && !is.null(names(kinship)) && !identical(as.character(names(kinship)), as.character(chromosomes)))
         warning(warningCondition(paste0(
             "kinship is matched to the chromosomes by place, as in qtl2, and its names (", paste(utils::head(names(kinship), 5),
-            collapse = ", "), if (length(kinship) > 5) ", ...", ") are not theirs: give it as kinship[names(genoprobs)]"), call = call))
+            collapse = ", "), if (length(kinship) > 5) ", ...", ") are not theirs: give it as kinship[names(genoprobs)]"),
+            call = call))
     names(kinship) <- chromosomes
     for (chr in names(kinship)) {
         check <- if (is_decomposed(kinship)) check_decomposed else check_matrix

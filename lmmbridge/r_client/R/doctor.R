@@ -34,7 +34,7 @@ doctor <- function() {
     if (masked_by_qtl2())
         table <- rbind(table, data.frame(what = "library(qtl2)", found = "attached after lmmbridge", remedy = MASKED))
     for (i in seq_len(nrow(table))) {
-        cat(sprintf("%-26s %s\n", table$what[i], if (is.na(table$found[i])) "missing" else table$found[i]))
+        cat(sprintf("%-26s  %s\n", table$what[i], if (is.na(table$found[i])) "missing" else table$found[i]))
         if (nzchar(table$remedy[i])) cat(strwrap(table$remedy[i], width = 0.9 * getOption("width"), prefix = "    "), sep = "\n")
     }
     invisible(table)

@@ -5,8 +5,8 @@
 #' results as its own. [second_opinion()] runs one call in both and compares. [validate()] compares all implementations that are
 #' there on a problem, [agreement_report()] makes a report of that. [doctor()] says what is missing.
 #'
-#' Some input that qtl2 takes is refused: names that occur twice, probabilities that are missing or do not sum to 1. Where the numbers
-#' differ from qtl2's, qtl2's departs from the mathematics; in a shell, `lmmbridge divergences` lists the cases.
+#' Some input that qtl2 takes is refused: names that occur twice, probabilities that are missing or do not sum to 1. Where the
+#' numbers differ from qtl2's, qtl2's departs from the mathematics; in a shell, `lmmbridge divergences` lists the cases.
 #' Messages (of class `lmmbridge_note`) tell what the fits have to say, such as who was left out; `suppressMessages()` hides them.
 #' Progress is shown in an interactive R where work takes more than two seconds; `quiet = TRUE` hides it, `quiet = FALSE` shows it
 #' in scripts, too.

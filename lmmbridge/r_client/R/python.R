@@ -56,8 +56,8 @@ python_problem <- function(chosen) {
         session$asked[[chosen$path]] <- known
     }
     if (!known$works)
-        return(paste0(whose, " is not one that can import lmmbridge (", known$said, "). Run lmmbridge install-r where lmmbridge is ",
-                      "installed, or name that Python: options(lmmbridge.python = \"/path/to/python\")"))
+        return(paste0(whose, " is not one that can import lmmbridge (", known$said, "). Run lmmbridge install-r where lmmbridge ",
+                      "is installed, or name that Python: options(lmmbridge.python = \"/path/to/python\")"))
     NULL
 }
 

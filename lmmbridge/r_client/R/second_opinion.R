@@ -33,7 +33,8 @@ second_opinion <- function(call) {
     ours <- tryCatch(suppressWarnings(run_by("lmmbridge", asked$name, asked$arguments)), lmmbridge_error = identity)
     if (inherits(ours, "lmmbridge_error")) {
         set_random_state(after)
-        return(show_opinion("not comparable", list(), paste("lmmbridge refuses this:", conditionMessage(ours)), theirs, NULL, call, asked))
+        reason <- paste("lmmbridge refuses this:", conditionMessage(ours))
+        return(show_opinion("not comparable", list(), reason, theirs, NULL, call, asked))
     }
     again <- function(...) run_by(asked$package, asked$name, utils::modifyList(asked$arguments, list(...)))
     set_random_state(seed)
@@ -64,7 +65,8 @@ print.lmmbridge_opinion <- function(x, ...) {
     if (nrow(shown) > 0) {
         shown$difference <- formatC(shown$difference, digits = 2, format = "g")
         shown$tolerance <- formatC(shown$tolerance, digits = 2, format = "g")
-        shown$digits <- ifelse(is.na(shown$digits) | shown$verdict == "not comparable", "", formatC(shown$digits, digits = 1, format = "f"))
+        untold <- is.na(shown$digits) | shown$verdict == "not comparable"
+        shown$digits <- ifelse(untold, "", formatC(shown$digits, digits = 1, format = "f"))
         if (all(shown$worst == "")) shown$worst <- NULL
         print(shown, row.names = FALSE, right = FALSE)
         cat("\n")
@@ -94,13 +96,14 @@ resolve_call <- function(call, frame) {
                             function(one) paste0(one, "'s ", paste(SECOND_OPINIONS[[one]], collapse = ", ")), ""),
                      collapse = ", and on "), call = call)
     if (!requireNamespace(package, quietly = TRUE))
-        refuse("a second opinion on ", name, "() needs the R package ", package, ", which is not installed. See lmmbridge::doctor()", call = call)
+        refuse("a second opinion on ", name, "() needs the R package ", package, ", which is not installed. See lmmbridge::doctor()",
+               call = call)
     fun <- getExportedValue(package, name)
     found <- if (is.null(prefix)) get0(name, envir = frame, mode = "function")
     if (!is.null(prefix) && !prefix %in% c(package, "lmmbridge") || !is.null(found) && !identical(found, fun) &&
             !identical(found, getExportedValue("lmmbridge", name)))
-        refuse("this ", name, "() is neither ", package, "'s nor lmmbridge's: give ", package, "::", name, "() for a second opinion on it",
-               call = call)
+        refuse("this ", name, "() is neither ", package, "'s nor lmmbridge's: give ", package, "::", name,
+               "() for a second opinion on it", call = call)
     arguments <- lapply(as.list(match.call(fun, call, envir = frame))[-1], eval, frame)
     if (identical(arguments$model, "binary"))
         refuse("Python does not fit model = \"binary\": there is no second opinion on it", call = call)
@@ -159,8 +162,10 @@ NEEDS_NO_NAMES <- c("scale_kinship", "decomp_kinship")
 
 with_lent_names <- function(kinship) {
     if (is.list(kinship) && !is.null(kinship$values)) return(replace(kinship, "vectors", list(with_lent_names(kinship$vectors))))
-    if (is.list(kinship)) return(stats::setNames(lapply(kinship, with_lent_names), if (is.null(names(kinship))) seq_along(kinship) else
-        names(kinship)))
+    if (is.list(kinship)) {
+        if (is.null(names(kinship))) names(kinship) <- seq_along(kinship)
+        return(lapply(kinship, with_lent_names))
+    }
     if (is.null(dimnames(kinship))) dimnames(kinship) <- rep(list(as.character(seq_len(nrow(kinship)))), 2)
     kinship
 }
@@ -179,8 +184,9 @@ answer_for_python <- function(answer, asked) {
     switch(asked$name,
            scan1 = scan_for_python(answer, "hsq"), scan1coef = , scan1blup = scan_for_python(answer, "SE"),
            est_herit = herit_for_python(answer),
-           fit1 = plain_dict(lapply(answer, function(part) if (is.matrix(part)) array_for_python(part) else if (is.null(names(part)))
-               bare(part) else vector_for_python(part))),
+           fit1 = plain_dict(lapply(answer, function(part) {
+               if (is.matrix(part)) array_for_python(part) else if (is.null(names(part))) bare(part) else vector_for_python(part)
+           })),
            scan1max = if (is.matrix(answer)) array_for_python(strip(answer)) else bare(answer),
            scan1perm = if (is.list(answer)) plain_dict(lapply(unclass(answer), bare)) else bare(answer),
            kinship_for_python(answer))

@@ -4,8 +4,8 @@
 #' a verdict on every comparison, and writes a report. It runs in a process of its own, and says how far it is; interrupted, it
 #' goes on where it stopped when it is called again.
 #'
-#' @param out Folder for the report; it must not hold anything else. Your data are written to files beside it, in a folder of that name
-#'   with `-data` behind.
+#' @param out Folder for the report; it must not hold anything else. Your data are written to files beside it, in a folder of that
+#'   name with `-data` behind.
 #' @param pheno,kinship,covar,weights Your data: matrices with row names, weights a named vector of 1/variance. The kinship matrix
 #'   is used as it is (qtl2's functions use twice theirs). Default: the built-in problems.
 #' @param engines Names of the implementations to compare, such as `c("python", "qtl2")`. Default: all that are there.
@@ -110,7 +110,10 @@ check_path <- function(out, call) {
 
 # A command of Python's lmmbridge, in a process of its own. What it says comes as messages, its last sentence as the error.
 run_command <- function(command, arguments, out, call, quiet, allowed = 0) {
-    say <- function(line) if (!quiet) message(paste(strwrap(in_r_words(line), 0.9 * getOption("width"), exdent = 2), collapse = "\n"))
+    say <- function(line) {
+        wrapped <- strwrap(in_r_words(line), 0.9 * getOption("width"), exdent = 2)
+        if (!quiet) message(paste(wrapped, collapse = "\n"))
+    }
     ended <- call_python("run_command", list(command = command, arguments = as.list(as.character(arguments)), out = out), call,
                          quiet = if (quiet) TRUE, callbacks = list(say = say))
     if (!ended$status %in% allowed)
