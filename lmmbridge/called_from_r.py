@@ -151,21 +151,32 @@ def call(name: str, arguments: Mapping[str, Any], callbacks: Mapping[str, Callab
                 given.set_exception(error)
         worker.join()       # R may fork next, and a thread that is still ending would hold Python's lock in the child
         outcome["value"], outcome["notes"] = answer.result()
-    except KeyboardInterrupt:
-        if given is not None and not given.done():
-            given.set_exception(CancelledError())
-        _end(answer, already)
-        ABANDONED.append((worker, arguments))
-        outcome["interrupted"] = True
-    except InputError as error:
-        outcome["error"] = str(error)
-    except MemoryError:
-        outcome["error"] = "there is not enough memory for this; free some, or give less at a time"
-    except Exception as error:      # a fault of ours: R gets its name, and no traceback
-        outcome["error"] = f"the Python side failed, which it should not ({type(error).__name__}: {error}); please report it"
+    except BaseException as error:
+        if not _is_ctrl_c(error):
+            outcome["error"] = _sentence(error)
+        else:
+            if given is not None and not given.done():
+                given.set_exception(CancelledError())
+            _end(answer, already)
+            ABANDONED.append((worker, arguments))
+            outcome["interrupted"] = True
     outcome["warnings"] = list(dict.fromkeys(str(warning.message) for warning in said
                                               if issubclass(warning.category, UserWarning)))
     return outcome
+
+
+def _is_ctrl_c(error: BaseException) -> bool:
+    """Whether it is Ctrl-C, for which reticulate has but a general word where it meets a call between the languages."""
+    return isinstance(error, KeyboardInterrupt) or "Unknown exception occurred" in str(error)
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this; free some, or give less at a time"
+    # A fault of ours: R gets its name, and no traceback.
+    return f"the Python side failed, which it should not ({type(error).__name__}: {error}); please report it"
 
 
 def _next(requests: queue.Queue) -> Any:

@@ -83,7 +83,8 @@ python <- function(call = NULL) {
     }
     # A Python within R does not read .pth files, by which an editable install is found.
     folder <- session$asked[[chosen$path]]$folder
-    if (is.null(other) && !is.null(folder)) reticulate::import("sys", convert = FALSE)$path$append(folder)
+    same <- is.null(other) || normalizePath(other, mustWork = FALSE) == normalizePath(chosen$path, mustWork = FALSE)
+    if (same && !is.null(folder)) reticulate::import("sys", convert = FALSE)$path$append(folder)
     module <- tryCatch(reticulate::import("lmmbridge.called_from_r", convert = FALSE), error = identity)
     if (inherits(module, "error")) {
         if (!is.null(other))
