@@ -31,7 +31,6 @@ TICK = 0.1
 GRACE = 2.0
 #: Interrupted work, and the arguments that it was given: they are views of R's memory, which is let go in R's thread only.
 ABANDONED: list[tuple[Thread, Mapping[str, Any]]] = []
-progress.ON_TERMINAL = False    # R's console is R's to write to
 
 
 def second_opinion(**arguments: Any) -> dict[str, Any]:
@@ -134,6 +133,7 @@ def call(name: str, arguments: Mapping[str, Any], callbacks: Mapping[str, Callab
     _forget_finished()
     outcome = {"value": None, "notes": [], "warnings": [], "error": None, "interrupted": False}
     already = list(progress.RUNNING)        # left over from what was interrupted
+    progress.ON_TERMINAL = False            # R's console is R's to write to
     worker = Thread(target=work, daemon=True)
     worker.start()
     given = None
@@ -160,6 +160,8 @@ def call(name: str, arguments: Mapping[str, Any], callbacks: Mapping[str, Callab
             _end(answer, already)
             ABANDONED.append((worker, arguments))
             outcome["interrupted"] = True
+    finally:
+        progress.ON_TERMINAL = True
     outcome["warnings"] = list(dict.fromkeys(str(warning.message) for warning in said
                                               if issubclass(warning.category, UserWarning)))
     return outcome
