@@ -291,7 +291,7 @@ MUTANTS = [
     (scan1, "genotype_columns", two_genotypes_out, ["genotype-order-scan1"]),
     (fit1, "contrast_matrix", last_genotype_doubled, ["genotype-order-fit1"]),
     (blup, "contrast_matrix", last_genotype_doubled, ["genotype-order-scan1blup"]),
-    (coefficients, "_zero_sum", mean_of_too_few, ["genotype-order-scan1coef"]),
+    (coefficients, "zero_sum", mean_of_too_few, ["genotype-order-scan1coef"]),
     (scan1, "rotation", not_rotated, ["rotation-scan1", "no-kinship-scan1"]),
     (single_trait, "rotation", not_rotated, [f"rotation-{name}" for name in SINGLE]),
     (alignment.Kinship, "eigen", uneven, [f"no-structure-{name}" for name in (*ALL, "scan1blup-se")]),
