@@ -30,6 +30,6 @@ test_that("an interrupted scan1perm ends, and the next call is right", {
     expect(file.exists(result), paste("nothing was saved:", paste(said, collapse = "\n")))
     found <- readRDS(result)
     expect_identical(found$outcome, "interrupted")
-    expect_lt(found$ended - sent, 5)
+    expect_lt(found$ended - sent, 20)       # half a second on a machine that does nothing else; the work itself takes many minutes
     expect_equal(found$herit, est_herit(data$pheno, data$kinship), tolerance = 1e-12)
 })
