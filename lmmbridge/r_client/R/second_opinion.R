@@ -96,7 +96,8 @@ resolve_call <- function(call, frame) {
                             function(one) paste0(one, "'s ", paste(SECOND_OPINIONS[[one]], collapse = ", ")), ""),
                      collapse = ", and on "), call = call)
     if (!requireNamespace(package, quietly = TRUE))
-        refuse("a second opinion on ", name, "() needs the R package ", package, ", which is not installed. See lmmbridge::doctor()",
+        refuse("a second opinion on ", name, "() needs the R package ", package, ", which is not installed. ",
+               "See lmmbridge::doctor()",
                call = call)
     fun <- getExportedValue(package, name)
     found <- if (is.null(prefix)) get0(name, envir = frame, mode = "function")
