@@ -139,16 +139,19 @@ def unbounded(rotated: Rotated, reml: bool) -> bool:
     Q grows like 1/ε and wins. If it has none, nothing stops ML; REML is held by log|X'V⁻¹X|, which grows like
     −rank(U₀'X) log ε, unless u exceeds that rank.
     """
-    null = rotated.eigen.values <= rotated.eigen.zero
+    return bool(unbounded_of_many(rotated.eigen, rotated.y[:, None], rotated.X, reml)[0])
+
+
+def unbounded_of_many(eigen: Eigen, Y: np.ndarray, X: np.ndarray, reml: bool) -> np.ndarray:
+    """`unbounded` for each column of the rotated Y (n, m), with the same rotated covariates X: shape (m,)."""
+    null = eigen.values <= eigen.zero
     u = int(np.sum(null))
     if u == 0 or u == len(null):
-        return False
+        return np.zeros(Y.shape[1], dtype=bool)
     # Cosines against an orthonormal basis of X: a null space orthogonal to X up to rounding counts as unseen by it.
-    basis = np.linalg.qr(rotated.X)[0]
+    basis = np.linalg.qr(X)[0]
     seen, cosines, _ = np.linalg.svd(basis[null], full_matrices=False)
     seen = seen[:, cosines > ROOT_EPSILON]
-    unexplained = np.linalg.norm(rotated.y[null] - seen @ (seen.T @ rotated.y[null]))
-    residual = np.linalg.norm(rotated.y - basis @ (basis.T @ rotated.y))
-    if unexplained > ROOT_EPSILON * residual:
-        return False
-    return u > seen.shape[1] if reml else True
+    unexplained = np.linalg.norm(Y[null] - seen @ (seen.T @ Y[null]), axis=0)
+    residual = np.linalg.norm(Y - basis @ (basis.T @ Y), axis=0)
+    return (unexplained <= ROOT_EPSILON * residual) & (u > seen.shape[1] if reml else True)
