@@ -28,7 +28,7 @@ from lmmbridge.engines import ENGINES
 from lmmbridge.engines.base import Availability, Engine, Evaluation, Optimum
 from lmmbridge.inputs import Data
 from lmmbridge.qtl2.alignment import align
-from lmmbridge.qtl2.scan1 import set_up
+from lmmbridge.qtl2.scan_setup import set_up
 from lmmbridge.qtl2.scan_data import ScanData
 
 #: Functions that estimate hsq and tell it to nobody.

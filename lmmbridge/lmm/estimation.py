@@ -9,6 +9,7 @@ from scipy import optimize, signal, special
 from lmmbridge.lmm.least_squares import WeightedFit, least_squares
 from lmmbridge.lmm.likelihood import loglik, score
 from lmmbridge.lmm.rotation import Eigen, Rotated
+from lmmbridge.lmm.tridiagonal import Tridiagonal
 
 #: Logit-spaced nodes between both ends: a mode is missed only if it is narrower than 0.6 in log h/(1−h).
 GRID = special.expit(np.linspace(-15.0, 15.0, 51))
@@ -50,7 +51,7 @@ class Maximum:
         return self.second if self.unbounded else (self.hsq, self.loglik)
 
 
-def search_end(eigen: Eigen) -> float:
+def search_end(eigen: Eigen | Tridiagonal) -> float:
     """The upper end of the range of h: 1 where V(1) is positive definite, otherwise just before V turns singular."""
     smallest = eigen.values[0]
     if smallest > eigen.zero:

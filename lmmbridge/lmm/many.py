@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Protocol
 
 import numpy as np
 from scipy import linalg, special
@@ -21,8 +22,9 @@ from scipy import linalg, special
 from lmmbridge.lmm.elimination import eliminate, sweep
 from lmmbridge.lmm.estimation import GRID, INDISTINGUISHABLE, Maximum, estimate_hsq, search_end, unbounded_of_many
 from lmmbridge.lmm.likelihood import LOG_2PI
-from lmmbridge.lmm.rotation import Eigen, Rotated
-from lmmbridge.lmm.weight_basis import WeightBasis, weight_basis, weights_at
+from lmmbridge.lmm.rotation import Eigen, Rotated, logdet_of_squares
+from lmmbridge.lmm.tridiagonal import Tridiagonal, TridiagonalProducts
+from lmmbridge.lmm.weight_basis import weight_basis, weights_at
 
 #: Likelihoods that are maximised at a time: their weights should stay in cache.
 TOGETHER = 256
@@ -35,21 +37,57 @@ MOST_STEPS = 15
 STENCIL = 7
 
 
-@dataclass(frozen=True, eq=False)
-class Products:
-    """Products of the columns of A = [X y], element by element, for N likelihoods.
+class CrossProducts(Protocol):
+    """A'V⁻¹A of N likelihoods, A = [X y] of q columns."""
 
-    Attributes
+    def on(self, grid: np.ndarray) -> list[list[np.ndarray]]:
+        """At g values of h: element (i, j) ≥ i of the matrix in `[i][j − i]`, (1, g) where all likelihoods share it or (N, g)."""
+
+    def at(self, which: np.ndarray, hsq: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of likelihoods `which` (m,) at their own h (m,): the matrix and its two derivatives in h, each (q, q, m)."""
+
+
+class WeightedProducts:
+    """`CrossProducts` where V is diagonal: sums over n of the products of two columns times weights.
+
+    Parameters
     ----------
-    columns : list of list of ndarray
-        `columns[i][j − i]` is of columns i ≤ j of A: shape (n, 1) where all likelihoods share both, or (n, N).
+    values : ndarray, shape (n,)
+        Eigenvalues.
+    products : list of list of ndarray
+        `products[i][j − i]` is of columns i ≤ j of A: shape (n, 1) where all likelihoods share both, or (n, N).
     """
 
-    columns: list[list[np.ndarray]]
+    def __init__(self, values: np.ndarray, products: list[list[np.ndarray]]):
+        self.values, self.products = values, products
+        grid = GRID[condition(values, GRID) <= WORST_CONDITION]
+        self._basis = weight_basis(values, np.append(grid, 0.0))
+        self._moments: list[list[np.ndarray]] | None = None
 
-    def against(self, weights: np.ndarray) -> list[list[np.ndarray]]:
-        """Sums over n of products times weights (n, g): arrays (1, g) or (N, g)."""
-        return [[products.T @ weights for products in row] for row in self.columns]
+    def on(self, grid: np.ndarray) -> list[list[np.ndarray]]:
+        weights = weights_at(self.values, grid)
+        return [[products.T @ weights for products in row] for row in self.products]
+
+    def at(self, which: np.ndarray, hsq: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        if self._moments is None:
+            self._moments = [[self._basis.coefficients(products) for products in row] for row in self.products]
+        slope = 1.0 - self.values[:, None]
+        w = weights_at(self.values, hsq)
+        w_1 = w * w
+        w_1 *= slope
+        w_2 = w_1 * w
+        w_2 *= 2.0 * slope
+        return tuple(self._against(which, weights) for weights in (w, w_1, w_2))
+
+    def _against(self, which: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """(q, q, m), for weights (n, m)."""
+        coefficients, q = self._basis.coefficients(weights), len(self.products)
+        M = np.empty((q, q, len(which)))
+        for i, row in enumerate(self._moments):
+            for j, moments in enumerate(row, start=i):
+                M[i, j] = M[j, i] = moments[:, 0] @ coefficients if moments.shape[1] == 1 else np.einsum(
+                    "rm,rm->m", moments[:, which], coefficients)
+        return M
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,46 +111,45 @@ class Summits:
     certain: np.ndarray
 
 
-def summits(eigen: Eigen, products: Products, df: int, reml: bool, constant: float | np.ndarray,
+def summits(eigen: Eigen | Tridiagonal, products: CrossProducts, df: int, determinants: int, constant: float | np.ndarray,
             rounding: np.ndarray, exclude: np.ndarray) -> Summits:
-    """The maxima of N likelihoods over 0 ≤ h ≤ 1.
+    """The maxima of N likelihoods −½[df(log 2π + log(Q/df) + 1) + log|V| + log|N| + constant] over 0 ≤ h ≤ 1.
 
     Parameters
     ----------
-    eigen : Eigen
-    products : Products
-        Of A = [X y], rotated. Best with X orthonormal and y orthogonal to it, which changes no likelihood but by a constant.
+    eigen : Eigen or Tridiagonal
+        Of K; the eigenvalues are used.
+    products : CrossProducts
+        Of A = [X y]. Best with X orthonormal and y orthogonal to it, which changes no likelihood but by a constant.
     df : int
-        n − p under REML, n under ML.
-    reml : bool
+    determinants : int
+        N is that of this many first columns of X: all under REML, none under ML.
     constant : float or ndarray, shape (N,)
-        What is to be added to log|V| + log|X'D⁻¹X| (the latter under REML).
     rounding : ndarray, shape (N,)
         What rounding moves the log likelihoods by.
     exclude : ndarray of bool, shape (N,)
         Likelihoods that are not to be maximised here.
     """
-    grid, values = _table(eigen, products, df, reml)
-    values = values - 0.5 * np.reshape(constant, (-1, 1))
-    which, peak, certain = _peaks(values, rounding)
+    end, values = search_end(eigen), eigen.values
+    grid = np.concatenate([[0.0], GRID[GRID < end], [end]])
+    table = _table(values, grid, products, df, determinants) - 0.5 * np.reshape(constant, (-1, 1))
+    which, peak, certain = _peaks(table, rounding)
     certain &= ~exclude
-    conditioned = _condition(eigen, grid) <= WORST_CONDITION
+    conditioned = condition(values, grid) <= WORST_CONDITION
     hsq, loglik, rss = (np.full(len(which), np.nan) for _ in range(3))
     last = len(grid) - 1
     tried = certain[which] & conditioned[np.minimum(peak + 1, last)]
-    if tried.any():
-        basis = weight_basis(eigen.values, np.append(grid[conditioned], 0.0))
-        likelihoods = Likelihoods(eigen.values, products, basis, df, reml)
-        ends = np.flatnonzero(tried & ((peak == 0) | (peak == last) & (grid[last] == 1.0)))
-        if len(ends):
-            at = likelihoods.at(which[ends], grid[peak[ends]])
-            outwards = np.where(peak[ends] == 0, at.score <= 0.0, at.score >= 0.0)
-            ends, at = ends[outwards], at[outwards]
-            hsq[ends], loglik[ends], rss[ends] = grid[peak[ends]], at.loglik, at.rss
-        inside = np.flatnonzero(tried & (peak > 1) & (peak < last - 1))
-        for start in range(0, len(inside), TOGETHER):
-            items = inside[start:start + TOGETHER]
-            hsq[items], loglik[items], rss[items] = _climb(likelihoods, which[items], grid, values[which[items]], peak[items])
+    likelihoods = _Likelihoods(values, products, df, determinants)
+    ends = np.flatnonzero(tried & ((peak == 0) | (peak == last) & (grid[last] == 1.0)))
+    if len(ends):
+        at = likelihoods.at(which[ends], grid[peak[ends]])
+        outwards = np.where(peak[ends] == 0, at.score <= 0.0, at.score >= 0.0)
+        ends, at = ends[outwards], at[outwards]
+        hsq[ends], loglik[ends], rss[ends] = grid[peak[ends]], at.loglik, at.rss
+    inside = np.flatnonzero(tried & (peak > 1) & (peak < last - 1))
+    for start in range(0, len(inside), TOGETHER):
+        items = inside[start:start + TOGETHER]
+        hsq[items], loglik[items], rss[items] = _climb(likelihoods, which[items], grid, table[which[items]], peak[items])
     loglik -= 0.5 * (constant if np.ndim(constant) == 0 else constant[which])
     return _ranked(which, hsq, loglik, rss, certain)
 
@@ -152,25 +189,22 @@ def _ranked(which: np.ndarray, hsq: np.ndarray, loglik: np.ndarray, rss: np.ndar
     return Summits(*columns[:5], certain)
 
 
-def _condition(eigen: Eigen, hsq: np.ndarray) -> np.ndarray:
-    smallest, largest = (hsq * value + (1.0 - hsq) for value in (eigen.values[0], eigen.values[-1]))
+def condition(values: np.ndarray, hsq: np.ndarray) -> np.ndarray:
+    """The condition number of V at each h; inf where V is not positive definite."""
+    smallest, largest = (hsq * value + (1.0 - hsq) for value in (values[0], values[-1]))
     with np.errstate(divide="ignore"):
         return np.where(smallest > 0.0, np.maximum(largest, smallest) / smallest, np.inf)
 
 
-def _table(eigen: Eigen, products: Products, df: int, reml: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The grid of `estimate_hsq`, and the log likelihoods there without their constant, (N, g)."""
-    end = search_end(eigen)
-    grid = np.concatenate([[0.0], GRID[GRID < end], [end]])
-    weights = weights_at(eigen.values, grid)
-    logdet = -np.sum(np.log(weights), axis=0)
-    rows = products.against(weights)
+def _table(values: np.ndarray, grid: np.ndarray, products: CrossProducts, df: int, determinants: int) -> np.ndarray:
+    """Log likelihoods without their constant, (N, g)."""
+    logdet = -np.sum(np.log(weights_at(values, grid)), axis=0)
+    rows = products.on(grid)
     pivots = eliminate(rows, len(rows) - 1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        if reml:
-            logdet = logdet + np.log(np.prod(pivots, axis=0) if len({pivot.shape for pivot in pivots}) == 1 else
-                                     np.prod(np.broadcast_arrays(*pivots), axis=0))
-        return grid, -0.5 * (df * (LOG_2PI + np.log(rows[-1][0] / df) + 1.0) + logdet)
+        for pivot in pivots[:determinants]:
+            logdet = logdet + np.log(pivot)
+        return -0.5 * (df * (LOG_2PI + np.log(rows[-1][0] / df) + 1.0) + logdet)
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,54 +219,39 @@ class _At:
         return _At(*(getattr(self, field.name)[which] for field in fields(self)))
 
 
-class Likelihoods:
-    """N likelihoods, each at its own h."""
+@dataclass(frozen=True, eq=False)
+class _Likelihoods:
+    """N likelihoods, without their constants."""
 
-    def __init__(self, values: np.ndarray, products: Products, basis: WeightBasis, df: int, reml: bool):
-        self.values, self.basis, self.df, self.reml = values, basis, df, reml
-        self.q = len(products.columns)
-        self.moments = [[basis.coefficients(column) for column in row] for row in products.columns]
-
-    def _cross_products(self, which: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """A'WA of likelihoods `which` at weights (n, m): shape (q, q, m)."""
-        coefficients = self.basis.coefficients(weights)
-        M = np.empty((self.q, self.q, len(which)))
-        for i, row in enumerate(self.moments):
-            for j, moments in enumerate(row, start=i):
-                M[i, j] = M[j, i] = moments[:, 0] @ coefficients if moments.shape[1] == 1 else np.einsum(
-                    "rm,rm->m", moments[:, which], coefficients)
-        return M
+    values: np.ndarray
+    products: CrossProducts
+    df: int
+    determinants: int
 
     def at(self, which: np.ndarray, hsq: np.ndarray) -> _At:
-        """Log likelihoods (without their constant), residual sums of squares, and derivatives in h."""
-        a = self.values - 1.0
-        w = weights_at(self.values, hsq)
-        w_1 = w * w
-        w_1 *= -a[:, None]
-        w_2 = w_1 * w
-        w_2 *= -2.0 * a[:, None]
-        M_1, M_2 = self._cross_products(which, w_1), self._cross_products(which, w_2)
-        p = self.q - 1
-        M = self._cross_products(which, w)
-        swept = sweep(M, p)
-        inverse, rss = swept[:p, :p], swept[p, p]
-        z = np.concatenate([-swept[:p, p], np.ones((1, len(which)))])
-        M_1z = np.einsum("ijm,jm->im", M_1, z)
-        v = M_1z[:p]
-        rss_1 = np.einsum("im,im->m", z, M_1z)
-        rss_2 = np.einsum("im,ijm,jm->m", z, M_2, z) - 2.0 * np.einsum("im,ijm,jm->m", v, inverse, v)
-        logdet, logdet_1, logdet_2 = -np.sum(np.log(w), axis=0), a @ w, a @ w_1
-        if self.reml:
-            turned = np.einsum("ijm,jkm->ikm", inverse, M_1[:p, :p])
+        """Likelihoods `which`, each at its own h, with derivatives in h."""
+        M, M_1, M_2 = self.products.at(which, hsq)
+        a, w = self.values - 1.0, weights_at(self.values, hsq)
+        logdet, logdet_1, logdet_2 = -np.sum(np.log(w), axis=0), a @ w, -(a**2 @ w**2)
+        p, r = len(M) - 1, self.determinants
+        if r:
+            inverse = sweep(M, r)[:r, :r]
+            turned = np.einsum("ijm,jkm->ikm", inverse, M_1[:r, :r])
             logdet -= np.linalg.slogdet(np.moveaxis(inverse, 2, 0))[1]
             logdet_1 = logdet_1 + np.einsum("iim->m", turned)
-            logdet_2 = logdet_2 + np.einsum("ijm,jim->m", inverse, M_2[:p, :p]) - np.einsum("ijm,jim->m", turned, turned)
+            logdet_2 = logdet_2 + np.einsum("ijm,jim->m", inverse, M_2[:r, :r]) - np.einsum("ijm,jim->m", turned, turned)
+        swept = sweep(M, p)
+        rss = swept[p, p]
+        z = np.concatenate([-swept[:p, p], np.ones((1, len(which)))])
+        M_1z = np.einsum("ijm,jm->im", M_1, z)
+        rss_1 = np.einsum("im,im->m", z, M_1z)
+        rss_2 = np.einsum("im,ijm,jm->m", z, M_2, z) - 2.0 * np.einsum("im,ijm,jm->m", M_1z[:p], swept[:p, :p], M_1z[:p])
         ratio = rss_1 / rss
         return _At(-0.5 * (self.df * (LOG_2PI + np.log(rss / self.df) + 1.0) + logdet), rss, rss_1,
                    -0.5 * (self.df * ratio + logdet_1), -0.5 * (self.df * (rss_2 / rss - ratio**2) + logdet_2))
 
 
-def _climb(likelihoods: Likelihoods, which: np.ndarray, grid: np.ndarray, values: np.ndarray,
+def _climb(likelihoods: _Likelihoods, which: np.ndarray, grid: np.ndarray, values: np.ndarray,
            peak: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Newton's method in x = log h/(1−h), between the grid points beside each peak: hsq, loglik, rss; NaN where it fails."""
     x_grid = special.logit(grid[1:-1])
@@ -312,18 +331,32 @@ def estimate_hsq_of_many(rotated: Sequence[Rotated], reml: bool = True) -> list[
 
 
 def summits_of(rotated: Sequence[Rotated], reml: bool) -> Summits:
+    """The maxima of phenotypes that share their covariates."""
     eigen, X = rotated[0].eigen, rotated[0].X
-    n, p = X.shape
-    basis, R = np.linalg.qr(X)
+    p = X.shape[1]
     Y = np.column_stack([one.y for one in rotated])
-    exclude = unbounded_of_many(eigen, Y, X, reml)
+    basis, Y, constant, rounding = _reduced(Y, X, rotated[0].logdet_W, rotated[0].logdet_XtX, reml)
+    products = [[(basis[:, i] * basis[:, j])[:, None] for j in range(i, p)] + [basis[:, [i]] * Y] for i in range(p)] + [[Y * Y]]
+    return summits(eigen, WeightedProducts(eigen.values, products), len(X) - p if reml else len(X), p if reml else 0,
+                   constant, rounding, unbounded_of_many(eigen, Y, X, reml))
+
+
+def summits_of_few(T: Tridiagonal, Y: np.ndarray, X: np.ndarray, reml: bool) -> Summits:
+    """The maxima of a few phenotypes Y (n, m) with covariates X (n, p), neither of them rotated."""
+    n, p = X.shape
+    logdet_W = 0.0 if T.weights is None else float(np.sum(np.log(T.weights)))
+    basis, Y, constant, rounding = _reduced(T.turned(Y), T.turned(X), logdet_W, logdet_of_squares(X), reml)
+    exclude = np.full(Y.shape[1], T.values[0] <= 0.0)       # whether there is a highest point needs eigenvectors
+    return summits(T, TridiagonalProducts(T, basis, Y), n - p if reml else n, p if reml else 0, constant, rounding,
+                   exclude)
+
+
+def _reduced(Y: np.ndarray, X: np.ndarray, logdet_W: float, logdet_XtX: float,
+             reml: bool) -> tuple[np.ndarray, np.ndarray, float, np.ndarray]:
+    """An orthonormal basis of X, what it leaves of Y, the constant that belongs to it, and rounding (m,); see `summits`."""
+    basis, R = np.linalg.qr(X)
     along = basis.T @ Y
     cancels = np.linalg.norm(Y, axis=0) + np.linalg.norm(X, axis=0) @ np.abs(linalg.solve_triangular(R, along))
-    Y -= basis @ along
-    rounding = n * np.finfo(float).eps * cancels / np.linalg.norm(Y, axis=0)
-    products = Products([[(basis[:, i] * basis[:, j])[:, None] for j in range(i, p)] + [basis[:, [i]] * Y] for i in range(p)]
-                        + [[Y * Y]])
-    constant = -rotated[0].logdet_W
-    if reml:
-        constant += 2.0 * float(np.sum(np.log(np.abs(np.diag(R))))) - rotated[0].logdet_XtX
-    return summits(eigen, products, n - p if reml else n, reml, constant, rounding, exclude)
+    left = Y - basis @ along
+    rounding = len(X) * np.finfo(float).eps * cancels / np.linalg.norm(left, axis=0)
+    return basis, left, -logdet_W + (logdet_of_squares(X) - logdet_XtX if reml else 0.0), rounding

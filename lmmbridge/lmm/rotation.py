@@ -27,7 +27,7 @@ class Eigen:
     @property
     def zero(self) -> float:
         """Eigenvalues up to this are zero to rounding: n·ε·λmax, n counting as 30 at least."""
-        return max(len(self.values), 30) * np.finfo(float).eps * max(self.values[-1], 0.0)
+        return zero_of(self.values)
 
     @property
     def rank(self) -> int:
@@ -74,9 +74,17 @@ def eigen_decomposition(kinship: np.ndarray, weights: np.ndarray | None = None) 
         root = np.sqrt(weights)
         kinship = root[:, None] * kinship * root
     values, vectors = np.linalg.eigh(kinship)       # lets other threads run, which scipy's does not
-    eigen = Eigen(values, vectors, weights)
-    values[np.abs(values) <= eigen.zero] = 0.0
-    return eigen
+    return Eigen(zeros_to_rounding(values), vectors, weights)
+
+
+def zero_of(values: np.ndarray) -> float:
+    """What ascending eigenvalues are zero to rounding up to: n·ε·λmax, n counting as 30 at least."""
+    return max(len(values), 30) * np.finfo(float).eps * max(values[-1], 0.0)
+
+
+def zeros_to_rounding(values: np.ndarray) -> np.ndarray:
+    """Ascending eigenvalues, those that are zero to rounding being zero."""
+    return np.where(np.abs(values) <= zero_of(values), 0.0, values)
 
 
 def rotate(eigen: Eigen, Y: np.ndarray, X: np.ndarray) -> list[Rotated]:
@@ -94,5 +102,10 @@ def rotate(eigen: Eigen, Y: np.ndarray, X: np.ndarray) -> list[Rotated]:
     rotated_Y = eigen.vectors.T @ (root * Y)
     rotated_X = eigen.vectors.T @ (root * X)
     logdet_W = 0.0 if eigen.weights is None else float(np.sum(np.log(eigen.weights)))
-    logdet_XtX = 2.0 * float(np.sum(np.log(np.abs(np.diag(np.linalg.qr(X, mode="r"))))))
+    logdet_XtX = logdet_of_squares(X)
     return [Rotated(eigen, y, rotated_X, logdet_W, logdet_XtX) for y in rotated_Y.T.copy()]
+
+
+def logdet_of_squares(X: np.ndarray) -> float:
+    """log|X'X|."""
+    return 2.0 * float(np.sum(np.log(np.abs(np.diag(np.linalg.qr(X, mode="r"))))))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-#: A weight vector may miss its combination of the basis by this, relative to its largest weight.
+#: A weight vector may miss its combination of the basis by this, relative to its length: less is rounding.
 PRECISION = 4.0 * np.finfo(float).eps
 #: The basis is made from this many weight vectors at most, spread evenly over those that it is to serve.
 SAMPLES = 200
@@ -51,4 +51,4 @@ def weight_basis(values: np.ndarray, hsq: np.ndarray) -> WeightBasis:
     Q, R, _ = linalg.qr(weights, mode="economic", pivoting=True, check_finite=False)
     # What is left of every vector after r columns is no longer than the last pivots together.
     sizes = np.abs(np.diag(R))
-    return WeightBasis(values, Q[:, :max(1, int(np.sum(sizes > PRECISION)))])
+    return WeightBasis(values, Q[:, :max(1, int(np.sum(sizes > PRECISION * sizes[0])))])

@@ -13,6 +13,7 @@ from lmmbridge import lmm
 from lmmbridge.errors import InputError
 from lmmbridge.inputs import (DEPENDENT, check_eigenvalues, count_of, frame_of, numbers_of, refuse_row_numbers, some_of,
                               symmetric)
+from lmmbridge.lmm.tridiagonal import Tridiagonal, tridiagonal
 from lmmbridge.qtl2.kinship import DecomposedKinship, check_kinship
 
 #: A column is dependent on others (or equal to one) when it differs from them by less than this, as in R/qtl2.
@@ -284,8 +285,8 @@ class Kinship:
         """What the decompositions made so far have shown."""
         return list(self._notes)
 
-    def _say(self, eigen: lmm.Eigen, whose: str) -> None:
-        self._notes |= dict.fromkeys(check_eigenvalues(eigen.values, whose))
+    def _say(self, eigenvalues: np.ndarray, whose: str) -> None:
+        self._notes |= dict.fromkeys(check_eigenvalues(eigenvalues, whose))
 
     def eigen(self, chromosome: str, ids: list[str], weights: np.ndarray | None) -> lmm.Eigen:
         """Eigen decomposition of twice the kinship matrix of these individuals, with weights.
@@ -304,15 +305,33 @@ class Kinship:
             if weights is None:
                 eigen = lmm.Eigen(2.0 * matrix.values, U)
                 eigen.values[np.abs(eigen.values) <= eigen.zero] = 0.0
-                self._say(eigen, whose)
+                self._say(eigen.values, whose)
                 return eigen
             K = (U * matrix.values) @ U.T
         else:
-            K = matrix if list(matrix.index) == ids else matrix.loc[ids, ids]
-            K = symmetric(K.to_numpy(dtype=float), ids, whose)
+            K = self._matrix(chromosome, ids)
         eigen = lmm.eigen_decomposition(2.0 * K, weights)
-        self._say(eigen, whose)
+        self._say(eigen.values, whose)
         return eigen
+
+    def tridiagonal(self, chromosome: str, ids: list[str], weights: np.ndarray | None) -> Tridiagonal | None:
+        """Twice the kinship matrix of these individuals, with weights, in tridiagonal form; None of a decomposed one.
+
+        Raises
+        ------
+        InputError
+            If the matrix is not symmetric or not a covariance.
+        """
+        if isinstance(self._matrices[chromosome if self.loco else ""], DecomposedKinship):
+            return None
+        found = tridiagonal(2.0 * self._matrix(chromosome, ids), weights)
+        self._say(found.values, self._called(chromosome))
+        return found
+
+    def _matrix(self, chromosome: str, ids: list[str]) -> np.ndarray:
+        matrix = self._matrices[chromosome if self.loco else ""]
+        K = matrix if list(matrix.index) == ids else matrix.loc[ids, ids]
+        return symmetric(K.to_numpy(dtype=float), ids, self._called(chromosome))
 
 
 def rotation(eigen: lmm.Eigen | None, weights: np.ndarray | None, values: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import pandas as pd
 from lmmbridge.errors import InputError
 from lmmbridge.qtl2.coefficients import effects_along
 from lmmbridge.qtl2.genoprobs import Genoprobs
-from lmmbridge.qtl2.scan1 import ABSENT_ON_X
+from lmmbridge.qtl2.scanner import ABSENT_ON_X
 from lmmbridge.qtl2.single_trait import single_trait
 
 

@@ -13,7 +13,8 @@ from lmmbridge import __version__
 from lmmbridge.lmm.effects import Effects, effects
 from lmmbridge.progress import Progress
 from lmmbridge.qtl2.genoprobs import Genoprobs
-from lmmbridge.qtl2.scan1 import BLOCK, refuse_binary
+from lmmbridge.qtl2.scan_setup import refuse_binary
+from lmmbridge.qtl2.scanner import BLOCK
 from lmmbridge.qtl2.single_trait import SingleTrait, contrast_matrix, one_chromosome, single_trait
 
 

@@ -14,7 +14,7 @@ from lmmbridge.errors import InputError
 from lmmbridge.lmm.effects import effects
 from lmmbridge.qtl2.alignment import labelled
 from lmmbridge.qtl2.blup import blups
-from lmmbridge.qtl2.scan1 import refuse_binary
+from lmmbridge.qtl2.scan_setup import refuse_binary
 from lmmbridge.qtl2.single_trait import SingleTrait, contrast_matrix, single_trait
 
 

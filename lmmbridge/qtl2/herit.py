@@ -10,11 +10,14 @@ import pandas as pd
 
 from lmmbridge import __version__, lmm
 from lmmbridge.errors import InputError
+from lmmbridge.lmm.gram_scan import null_models
+from lmmbridge.lmm.many import TOGETHER, estimate_hsq_of_many
+from lmmbridge.lmm.weight_basis import weights_at
 from lmmbridge.parallel import run_over
 from lmmbridge.progress import Progress
 from lmmbridge.qtl2.alignment import Batch, Kinship, align, truth
 from lmmbridge.qtl2.kinship import DecomposedKinship
-from lmmbridge.qtl2.scan1 import without_bound
+from lmmbridge.qtl2.scan_setup import without_bound
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,9 +116,8 @@ def est_herit(pheno: Any, kinship: Any, addcovar: Any = None, weights: Any = Non
     with Progress("est_herit", len(names), quiet) as progress:
         for batch, rows in run_over(lambda batch: (batch, _estimates(batch, kinship, reml, progress)),
                                     batches, cores):
-            for name, (hsq, log10lik, resid_sd, said) in zip(batch.phenotypes, rows):
-                table.loc[name] = hsq, log10lik, resid_sd
-                notes += said
+            table.loc[batch.phenotypes] = [row[:3] for row in rows]
+            notes += [sentence for row in rows for sentence in row[3]]
             notes += batch.notes
     notes += kinship.notes
     return Herit(table["hsq"], sample_size, table["log10lik"], table["resid_sd"], "REML" if reml else "ML",
@@ -125,21 +127,29 @@ def est_herit(pheno: Any, kinship: Any, addcovar: Any = None, weights: Any = Non
 def _estimates(batch: Batch, kinship: Kinship, reml: bool, progress: Progress) -> list[tuple]:
     """(ĥ, log10lik, resid_sd, notes) of each phenotype of the batch."""
     eigen = kinship.eigen("", batch.ids, batch.weights)
-    rows = []
-    for name, rotated in zip(batch.phenotypes, lmm.rotate(eigen, batch.Y, batch.addcovar.to_numpy())):
-        maximum = lmm.estimate_hsq(rotated, reml)
-        hsq = (maximum.bounded or (np.nan, np.nan))[0]
-        said = [without_bound(name, hsq)] if maximum.unbounded else []
-        if maximum.flat:
-            said.append(f"pheno '{name}': the likelihood is flat in hsq; hsq = 0 stands for all")
-        if maximum.second is not None and not maximum.unbounded:
-            said.append(f"pheno '{name}': the likelihood has a second maximum at hsq = {maximum.second[0]:.6g}, lower by "
-                        f"{maximum.loglik - maximum.second[1]:.3g}")
-        if np.isnan(hsq):
-            rows.append((np.nan, np.nan, np.nan, said))
-        else:
-            fit = lmm.least_squares(rotated, hsq)
-            ml = -0.5 * (len(batch.ids) * np.log(fit.rss) + np.sum(np.log(fit.d)))
-            rows.append((hsq, ml / np.log(10.0), np.sqrt(fit.rss / lmm.degrees_of_freedom(rotated, reml)), said))
-        progress.advance()
-    return rows
+    X, n = batch.addcovar.to_numpy(), len(batch.ids)
+    rotated, maxima = lmm.rotate(eigen, batch.Y, X), []
+    for start in range(0, len(rotated), TOGETHER):
+        some = rotated[start:start + TOGETHER]
+        maxima += estimate_hsq_of_many(some, reml)
+        progress.advance(len(some))
+    hsq = np.array([(maximum.bounded or (np.nan, np.nan))[0] for maximum in maxima])
+    found = np.flatnonzero(~np.isnan(hsq))
+    rss, logdet = np.full(len(hsq), np.nan), np.full(len(hsq), np.nan)
+    if len(found):
+        rss[found] = null_models(np.column_stack([rotated[j].y for j in found]), rotated[0].X, eigen.values, hsq[found]).rss
+        logdet[found] = -np.sum(np.log(weights_at(eigen.values, hsq[found])), axis=0)
+    log10lik = -0.5 * (n * np.log(rss) + logdet) / np.log(10.0)
+    resid_sd = np.sqrt(rss / (n - X.shape[1] if reml else n))
+    said = [_said(*named) for named in zip(batch.phenotypes, maxima, hsq)]
+    return list(zip(hsq, log10lik, resid_sd, said))
+
+
+def _said(name: str, maximum: lmm.Maximum, hsq: float) -> list[str]:
+    said = [without_bound(name, hsq)] if maximum.unbounded else []
+    if maximum.flat:
+        said.append(f"pheno '{name}': the likelihood is flat in hsq; hsq = 0 stands for all")
+    if maximum.second is not None and not maximum.unbounded:
+        said.append(f"pheno '{name}': the likelihood has a second maximum at hsq = {maximum.second[0]:.6g}, lower by "
+                    f"{maximum.loglik - maximum.second[1]:.3g}")
+    return said

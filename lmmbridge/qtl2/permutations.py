@@ -16,7 +16,7 @@ from lmmbridge.qtl2.cross2 import Cross2
 from lmmbridge.qtl2.genoprobs import Genoprobs
 from lmmbridge.qtl2.maps import Map
 from lmmbridge.qtl2.permuted_maxima import permuted_maxima
-from lmmbridge.qtl2.scan1 import Setup, refuse_binary, set_up
+from lmmbridge.qtl2.scan_setup import Setup, refuse_binary, set_up
 from lmmbridge.qtl2.thresholds import Scan1Perm
 
 

@@ -6,8 +6,8 @@ covariates and r the residuals (all rotated and scaled as in `lmmbridge.lmm`), t
 
     t'S⁻¹t      t = G'r      S = G'G − G'B B'G
 
-With kinship the rotation of the permuted genotypes is what takes the time; it is shared by all phenotypes. For a single
-phenotype D^−½U' is rotated on to be triangular, which leaves all products as they are and saves half the time.
+With kinship the permuted genotypes are rotated and scanned as those of `scan1`; the rotation, which takes most of the time,
+is shared by all phenotypes.
 Without kinship G'r and G'B for many permutations are one matrix product, for it is the same to put r and B in the
 inverse order; so is G'G with the products of the columns of G, and without weights it does not change at all.
 
@@ -21,12 +21,13 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from lmmbridge import lmm
 from lmmbridge.errors import InputError
 from lmmbridge.parallel import run_over
 from lmmbridge.progress import Progress
 from lmmbridge.qtl2.alignment import Batch
-from lmmbridge.qtl2.scan1 import Group, Scanner, Setup, genotype_columns
+from lmmbridge.qtl2.scan_setup import Setup
+from lmmbridge.qtl2.null_fits import Group, Part
+from lmmbridge.qtl2.scanner import Scanner, genotype_columns
 
 #: Pivots of S below this, relative to G'G (the squared sine of a column and those before it), lose digits: use QR.
 WELL_CONDITIONED = 1e-4
@@ -38,8 +39,6 @@ EXPLAINED = 0.999
 BLOCK = 2**20
 #: Columns that a rotation should have, to be worth it.
 COLUMNS = 512
-#: Rows of a triangular matrix that are multiplied at a time.
-ROWS = 96
 #: Multiplications in a piece of work with kinship: a tenth of a second, after which Ctrl-C is heard.
 WORK = 1e9
 #: Permutations that are taken together without kinship.
@@ -75,14 +74,14 @@ def permuted_maxima(setup: Setup, permutations: np.ndarray, cores: int = 1,
     if without:
         raise InputError(without[0].replace(": no results", "").replace("; no results", "") + "; leave it out")
     for batch in batches:
-        scanner = Scanner(setup, batch, progress or Progress("", 0, quiet=True))
+        scanner = Scanner(setup, batch, progress or Progress("", 0, quiet=True), len(permutations))
         for null in dict.fromkeys(setup.nulls.values()):
-            eigen, hsq, _ = scanner.null(null)
+            _, hsq, _, parts = scanner.null(null)
             if hsq is not None and np.isnan(hsq).any():
                 without = batch.phenotypes[int(np.argmax(np.isnan(hsq)))]
                 raise InputError(f"pheno '{without}': the likelihood of the null model grows without bound as hsq goes "
                                  "to 1, so that there is no hsq; leave it out")
-            scan = _PermutedScan(setup, batch, eigen, scanner.groups(null, eigen, hsq))
+            scan = _PermutedScan(setup, batch, parts)
             for chromosome in (name for name in setup.genoprobs if setup.nulls[name] == null):
                 found = scan.maxima(chromosome, permutations, cores, progress)
                 maxima[batch.phenotypes] = np.fmax(maxima[batch.phenotypes], found)
@@ -92,8 +91,9 @@ def permuted_maxima(setup: Setup, permutations: np.ndarray, cores: int = 1,
 class _PermutedScan:
     """Scans with permuted genotypes by one null model, for the m phenotypes of one batch, n of the N individuals."""
 
-    def __init__(self, setup: Setup, batch: Batch, eigen: lmm.Eigen | None, groups: list[Group]):
-        self.genoprobs, self.groups = setup.genoprobs, groups
+    def __init__(self, setup: Setup, batch: Batch, parts: list[Part]):
+        self.genoprobs, self.parts = setup.genoprobs, parts
+        self.kinship = setup.kinship is not None
         self.rows = pd.Index(setup.genoprobs.individuals).get_indexer(setup.aligned.pheno.index)
         self.keep = setup.aligned.pheno.index.get_indexer(batch.ids)
         self.n, self.m = batch.Y.shape
@@ -103,87 +103,58 @@ class _PermutedScan:
             [np.ones(self.n), batch.intcovar.to_numpy()])
         #: Whether G'G is the same in all permutations.
         self.same_gram = len(self.rows) == self.n and batch.weights is None and batch.intcovar is None
-        if eigen is None:
-            self.rotation = None
-            return
-        self.rotation = eigen.vectors.T * np.sqrt(self.weights)
-        #: What G'B and G'r are found from: [B r] of each phenotype.
-        self.vectors = [np.hstack([group.basis, group.residuals]) for group in groups]
-        if self.m == 1:
-            Q, self.triangular = np.linalg.qr(self.rotation / groups[0].root[:, None])
-            self.vectors = [Q.T @ self.vectors[0]]
 
     def maxima(self, chromosome: str, permutations: np.ndarray, cores: int, progress: Progress | None) -> np.ndarray:
         """Maximum LOD scores on a chromosome, (n_perm, m); in pieces, blocks of positions × some permutations."""
         columns = genotype_columns(self.genoprobs, chromosome)
         positions, n_perm = self.genoprobs[chromosome].sizes["position"], len(permutations)
         k = max(len(columns) * self.factors.shape[1], 1)
-        if self.rotation is not None:
-            block = min(positions, max(1, BLOCK // (self.n * k), COLUMNS // k))
+        if self.kinship:
+            block = min(positions, max(1, COLUMNS // k))
             together = max(1, int(WORK / (self.n**2 * k * block)))
             scan = self._with_kinship
         else:
-            vectors = self.m + self.groups[0].basis.shape[1]
+            vectors = self.m + self.parts[0].models.X.shape[1]
             together = max(1, min(TOGETHER, n_perm, BLOCK // (len(self.rows) * vectors)))
             block = max(1, BLOCK // (together * k * max(k, vectors)))
             scan = self._without_kinship
         pieces = [(slice(first, min(first + block, positions)), slice(one, min(one + together, n_perm)))
                   for first, one in product(range(0, positions, block), range(0, n_perm, together))]
 
-        def smallest_of(piece: tuple[slice, slice]) -> np.ndarray:
+        def highest(piece: tuple[slice, slice]) -> np.ndarray:
             return scan(self._genotypes(chromosome, columns, piece[0]), permutations[piece[1]])
 
-        smallest = np.full((n_perm, self.m), np.inf)
-        for (where, which), rss in zip(pieces, run_over(smallest_of, pieces, cores)):
-            smallest[which] = np.minimum(smallest[which], rss)
+        maxima = np.full((n_perm, self.m), np.nan)
+        for (where, which), lod in zip(pieces, run_over(highest, pieces, cores)):
+            maxima[which] = np.fmax(maxima[which], lod)
             if progress is not None:
                 progress.advance((where.stop - where.start) * (which.stop - which.start) * self.m)
-        null_rss = np.concatenate([group.null_rss for group in self.groups])
-        with np.errstate(divide="ignore"):
-            lod = 0.5 * self.n * np.log10(null_rss / smallest)
-        return np.where(np.isinf(smallest), np.nan, lod)
+        return maxima
 
     def _genotypes(self, chromosome: str, columns: np.ndarray, positions: slice) -> np.ndarray:
-        """Genotype columns of a block of b positions, (N, b, k₀), a copy."""
-        block = self.genoprobs[chromosome].values.T[positions][:, columns][:, :, self.rows]
-        return np.ascontiguousarray(np.moveaxis(block, 2, 0))
+        """Genotype columns of a block of b positions, (k₀, b, N), a copy."""
+        values = self.genoprobs[chromosome].values
+        return np.stack([values[self.rows, column, positions].T for column in columns]) if len(columns) else np.empty(
+            (0, positions.stop - positions.start, len(self.rows)))
 
     def _permuted(self, G: np.ndarray, permutation: np.ndarray) -> np.ndarray:
-        """Genotype columns as they enter the model, (n, b, k), interactions last."""
-        G = G[permutation[self.keep]]
-        if self.factors.shape[1] == 1:
-            return G
-        return np.concatenate([factor[:, None, None] * G for factor in self.factors.T], axis=2)
+        """Genotype columns as they enter the model, (k, b, n), interactions last."""
+        G = np.take(G, permutation[self.keep], axis=2)
+        return G if self.factors.shape[1] == 1 else np.concatenate([factor * G for factor in self.factors.T])
 
     def _with_kinship(self, G: np.ndarray, permutations: np.ndarray) -> np.ndarray:
-        """Smallest Q over the positions, (P, m)."""
-        smallest = np.empty((len(permutations), self.m))
+        """Highest LOD over the positions, (P, m)."""
+        highest = np.full((len(permutations), self.m), np.nan)
         for i, permutation in enumerate(permutations):
             permuted = self._permuted(G, permutation)
-            shape = permuted.shape
-            flat = permuted.reshape(self.n, -1)
-            rotated = None if self.m == 1 else self.rotation @ flat
-            for group, vectors in zip(self.groups, self.vectors):
-                scaled = self._times_triangular(flat) if self.m == 1 else rotated / group.root[:, None]
-                products = (vectors.T @ scaled).reshape(-1, *shape[1:], 1).transpose(2, 1, 3, 0)
-                gram = _gram(scaled.reshape(shape))
-
-                def exact(where: np.ndarray, _: int) -> np.ndarray:
-                    columns_there = np.tensordot(self.rotation, permuted[:, where], axes=1)
-                    return _by_qr(group, np.moveaxis(columns_there, 1, 0))
-
-                smallest[i, group.columns] = _smallest_rss(group, gram, products[..., :-1], products[..., -1:], exact)
-        return smallest
-
-    def _times_triangular(self, flat: np.ndarray) -> np.ndarray:
-        result = np.empty_like(flat)
-        for row in range(0, self.n, ROWS):
-            np.matmul(self.triangular[row:row + ROWS, row:], flat[row:], out=result[row:row + ROWS])
-        return result
+            for part in self.parts:
+                highest[i, part.columns] = np.fmax.reduce(part.lod(permuted)[0], axis=0)
+        return highest
 
     def _without_kinship(self, G: np.ndarray, permutations: np.ndarray) -> np.ndarray:
-        """Smallest Q over the positions, (P, m)."""
-        group, = self.groups
+        """Highest LOD over the positions, (P, m)."""
+        (_, make_group), = self.parts[0].groups
+        (group, _), G = make_group(), np.ascontiguousarray(np.moveaxis(G, 0, 2).swapaxes(0, 1))
         N, b, k0 = G.shape
         inverse = np.argsort(permutations, axis=1).T
         weight = np.sqrt(self.weights)[:, None]
@@ -209,10 +180,12 @@ class _PermutedScan:
             gram = self._weighted_gram(G, moved)
 
         def exact(where: np.ndarray, i: int) -> np.ndarray:
-            permuted = weight[:, :, None] * self._permuted(G[:, where], permutations[i])
-            return _by_qr(group, np.moveaxis(permuted, 1, 0))
+            permuted = self._permuted(G[:, where].transpose(2, 1, 0), permutations[i])
+            return _by_qr(group, np.moveaxis(permuted * weight[:, 0], 0, 2))
 
-        return _smallest_rss(group, gram, with_basis, with_residuals, exact)
+        smallest = _smallest_rss(group, gram, with_basis, with_residuals, exact)
+        with np.errstate(divide="ignore"):
+            return np.where(np.isinf(smallest), np.nan, 0.5 * self.n * np.log10(group.null_rss / smallest))
 
     def _weighted_gram(self, G: np.ndarray, moved: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """G'WG of each permutation, (k, k, b, P), from the products of columns of G."""

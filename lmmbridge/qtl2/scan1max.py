@@ -12,7 +12,8 @@ from lmmbridge.errors import InputError
 from lmmbridge.parallel import run_over
 from lmmbridge.progress import Progress
 from lmmbridge.qtl2.genoprobs import Genoprobs
-from lmmbridge.qtl2.scan1 import Scanner, set_up
+from lmmbridge.qtl2.scan_setup import set_up
+from lmmbridge.qtl2.scanner import Scanner
 
 
 @dataclass(frozen=True, eq=False)

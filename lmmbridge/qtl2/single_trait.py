@@ -14,7 +14,7 @@ from lmmbridge import lmm
 from lmmbridge.errors import InputError
 from lmmbridge.qtl2.alignment import Batch, Kinship, align, independent_columns, rotation, truth
 from lmmbridge.qtl2.genoprobs import Genoprobs
-from lmmbridge.qtl2.scan1 import given_hsq, without_bound
+from lmmbridge.qtl2.scan_setup import given_hsq, without_bound
 
 
 @dataclass(frozen=True, eq=False)

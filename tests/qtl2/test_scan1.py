@@ -14,6 +14,7 @@ from scipy import linalg, optimize
 
 from lmmbridge.agreement import simulation
 from lmmbridge.errors import InputError
+from lmmbridge.qtl2 import scanner
 from lmmbridge.qtl2.coefficients import scan1coef
 from lmmbridge.qtl2.genoprobs import DIMS, Genoprobs
 from lmmbridge.qtl2.herit import est_herit
@@ -701,7 +702,7 @@ def test_memory_is_a_few_blocks(kinship, cores, tolerance):
     scan1(probs, pheno, K, cores=cores, quiet=True)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak <= tolerance("scan_blocks") * cores * 8 * module.BLOCK
+    assert peak <= tolerance("scan_blocks") * cores * 8 * scanner.BLOCK
 
 
 def test_examples(r):

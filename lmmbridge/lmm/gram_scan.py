@@ -1,0 +1,190 @@
+r"""A scan at fixed h for many phenotypes at a time, by cross products.
+
+With G the k genotype columns of a position and W = D⁻¹ at the phenotype's h (all rotated), the QTL lowers Q by
+
+    t'S⁻¹t      t = G'W(y − Xβ)      S = G'WG − A A',  A = G'W^½ B
+
+B being an orthonormal basis of W^½X. t is one matrix product for all phenotypes. The products of the columns of G with each other
+and with X are needed against every phenotype's weights; these lie in a space of few dimensions (`weight_basis`), so that one
+matrix product against its basis and one of its results with the coefficients give them all. S⁻¹ is applied by elimination,
+element-wise over positions × phenotypes.
+
+Where S is too near to singular for that arithmetic, `lmmbridge.lmm.scan` is to find Q, by QR decomposition.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lmmbridge.lmm.weight_basis import weight_basis, weights_at
+
+#: Pivots of S below this, relative to G'WG (the squared sine of a column and those before it), lose digits that LOD needs: use QR.
+WELL_CONDITIONED = 1e-2
+#: So are those below this, relative to the largest of G'WG: the column may count for nothing beside the longest.
+WELL_SCALED = 1e-16
+#: So do QTL that explain more than this part of the residual variation, all of it where no individual is left over.
+EXPLAINED = 0.999
+#: Positions × phenotypes in one elimination: its arrays should stay in cache.
+TOGETHER = 2**13
+#: Phenotypes that are fitted to their covariates at a time.
+FITTED_TOGETHER = 256
+
+
+@dataclass(frozen=True, eq=False)
+class NullModels:
+    """The fits of p phenotypes to their covariates, each at its own weights, as far as a scan needs them.
+
+    Attributes
+    ----------
+    scores : ndarray, shape (n, p)
+        W(y − Xβ), rotated.
+    rss : ndarray, shape (p,)
+        Q.
+    X : ndarray, shape (n, c)
+        Rotated covariates of all phenotypes.
+    R_inverse : ndarray, shape (c, c, p)
+        Inverse of the triangular factor of W^½X: W^½X R⁻¹ is orthonormal.
+    own : ndarray, shape (u, n, p)
+        Further columns W^½b, of each phenotype's own covariates: b orthonormal, also to W^½X; 0 where it has fewer.
+    vectors : ndarray, shape (n, r)
+    coefficients : ndarray, shape (r, p), or (r, 1) where all phenotypes have the same weights
+        Their product is the weights.
+    longest : ndarray, shape (p,)
+        Squared length of the longest covariate W^½x.
+    """
+
+    scores: np.ndarray
+    rss: np.ndarray
+    X: np.ndarray
+    R_inverse: np.ndarray
+    own: np.ndarray
+    vectors: np.ndarray
+    coefficients: np.ndarray
+    longest: np.ndarray
+
+
+def null_models(Y: np.ndarray, X: np.ndarray, values: np.ndarray | None = None, hsq: np.ndarray | None = None,
+                own: list[np.ndarray] | None = None) -> NullModels:
+    """Fit p phenotypes to their covariates, each at its own h.
+
+    Parameters
+    ----------
+    Y : ndarray, shape (n, p)
+        Rotated.
+    X : ndarray, shape (n, c)
+        Rotated covariates, of full column rank.
+    values : ndarray, shape (n,), optional
+        Eigenvalues. Default: V is the identity.
+    hsq : ndarray, shape (p,)
+        With `values`; V must be positive definite there.
+    own : list of ndarray, shape (n, uⱼ), optional
+        Rotated covariates of each phenotype alone.
+    """
+    n, p = Y.shape
+    c = X.shape[1]
+    coefficients, vectors = np.ones((1, 1)), np.ones((n, 1))
+    if values is not None:
+        basis = weight_basis(values, hsq)
+        vectors, coefficients = basis.vectors, np.empty((basis.vectors.shape[1], p))
+    scores, rss, longest = np.empty((n, p)), np.empty(p), np.empty(p)
+    R_inverse = np.empty((c, c, p if values is not None else 1))
+    own_columns = np.zeros((0 if own is None else max(columns.shape[1] for columns in own), n, p))
+    for start in range(0, p, FITTED_TOGETHER):
+        which = slice(start, min(start + FITTED_TOGETHER, p))
+        weights = np.ones((1, n)) if values is None else weights_at(values, hsq[which]).T
+        if values is not None:
+            coefficients[:, which] = basis.coefficients(weights.T)
+        root = np.sqrt(weights)
+        scaled = X * root[:, :, None]
+        orthonormal, R = np.linalg.qr(scaled)
+        R_inverse[:, :, which if values is not None else slice(1)] = np.moveaxis(np.linalg.inv(R), 0, 2)
+        y = Y.T[which] * root
+        residuals = y - (orthonormal @ (np.swapaxes(orthonormal, 1, 2) @ y[:, :, None]))[:, :, 0]
+        for j in range(start, which.stop) if own is not None else ():
+            i = j - start
+            columns = own[j] * root[i][:, None]
+            for _ in range(2):      # orthogonal to working precision
+                columns = columns - orthonormal[i] @ (orthonormal[i].T @ columns)
+            columns = np.linalg.qr(columns)[0]
+            residuals[i] -= columns @ (columns.T @ residuals[i])
+            own_columns[:columns.shape[1], :, j] = (root[i][:, None] * columns).T
+        scores[:, which] = (residuals * root).T
+        rss[which] = np.sum(residuals**2, axis=1)
+        longest[which] = np.max(np.sum(scaled**2, axis=1), axis=1)
+    return NullModels(scores, rss, X, R_inverse, own_columns, vectors, coefficients, longest)
+
+
+def explained(null: NullModels, G: np.ndarray, beside_covariates: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """What the genotype columns of each position take off Q.
+
+    Parameters
+    ----------
+    null : NullModels
+        Of p phenotypes.
+    G : ndarray, shape (k, b, n)
+        Rotated genotype columns of b positions.
+    beside_covariates : bool, default False
+        Genotype columns must not be negligible beside the longest covariate either.
+
+    Returns
+    -------
+    explained : ndarray, shape (b, p)
+    well : ndarray of bool, shape (b, p)
+        Where it can be relied on.
+    """
+    k, b, n = G.shape
+    if k == 0:
+        return np.zeros((b, len(null.rss))), np.ones((b, len(null.rss)), dtype=bool)
+    p, c, r = len(null.rss), null.X.shape[1], null.vectors.shape[1]
+    flat = G.reshape(k * b, n)
+    t = (flat @ null.scores).reshape(k, b, p)
+    gram = np.empty((k * (k + 1) // 2, b, r))       # row after row of the upper triangle
+    rows = np.cumsum([0, *range(k, 0, -1)])
+    products = np.empty((k, b, n))
+    for i in range(k):
+        np.multiply(G[i], G[i:], out=products[i:])
+        np.matmul(products[i:].reshape(-1, n), null.vectors, out=gram[rows[i]:rows[i + 1]].reshape(-1, r))
+    with_X = [flat @ (null.X[:, [a]] * null.vectors) for a in range(c)]
+    gain, well = np.empty((b, p)), np.empty((b, p), dtype=bool)
+    same = null.coefficients.shape[1] == 1
+    width = p if same else max(1, TOGETHER // b)
+    for start in range(0, p, width):
+        which = slice(start, min(start + width, p))
+        coefficients = null.coefficients if same else np.ascontiguousarray(null.coefficients[:, which])
+        m = coefficients.shape[1]
+        S = [(gram[rows[i]:rows[i + 1]].reshape(-1, r) @ coefficients).reshape(k - i, b, m) for i in range(k)]
+        X_products = [(products @ coefficients).reshape(k, b, m) for products in with_X]
+        R_inverse = null.R_inverse if same else null.R_inverse[:, :, which]
+        A = [sum(R_inverse[j, a] * X_products[j] for j in range(a + 1)) for a in range(c)]
+        A += [(flat @ own).reshape(k, b, m) for own in null.own[:, :, which]]
+        longest = null.longest[:1] if same else null.longest[which]
+        gain[:, which], well[:, which] = _eliminated(S, A, t[:, :, which], null.rss[which],
+                                                     longest if beside_covariates else np.zeros(1))
+    return gain, well
+
+
+def _eliminated(S: list[np.ndarray], A: list[np.ndarray], t: np.ndarray, rss: np.ndarray,
+                longest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """t'S⁻¹t, (b, m), and where to rely on it, for rows of the upper triangle of G'WG, S[i] (k − i, b, m or 1)."""
+    k = len(S)
+    lengths = [row[0].copy() for row in S]
+    least = WELL_SCALED * np.maximum(np.max(lengths, axis=0), longest)
+    scratch = np.empty_like(S[0])
+    for column in A:
+        for i in range(k):
+            S[i] -= np.multiply(column[i], column[i:], out=scratch[i:])
+    well = np.ones(lengths[0].shape, dtype=bool)
+    t = [*t]
+    gain = np.zeros(t[0].shape)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        for i in range(k):
+            pivot, row = S[i][0], S[i]
+            well &= pivot > np.maximum(WELL_CONDITIONED * lengths[i], least)
+            inverse = 1.0 / pivot
+            gain += t[i] * t[i] * inverse
+            for j in range(1, k - i):
+                multiple = row[j] * inverse
+                t[i + j] = t[i + j] - multiple * t[i]
+                S[i + j] -= np.multiply(multiple, row[j:], out=scratch[:k - i - j])
+        return gain, well & (gain <= EXPLAINED * rss)

@@ -1,0 +1,247 @@
+"""Phenotypes fitted to a null model, and LOD scores of genotype columns against it."""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from lmmbridge import lmm
+from lmmbridge.errors import InputError
+from lmmbridge.lmm.gram_scan import NullModels, explained, null_models
+from lmmbridge.lmm.many import WORST_CONDITION, condition
+from lmmbridge.lmm.scan import residual_sums_of_squares
+from lmmbridge.lmm.tridiagonal import Tridiagonal, solve_lower
+from lmmbridge.qtl2.alignment import Batch, Kinship, rotation
+
+#: An eigen decomposition of n individuals takes the time of so many times n more genotype columns, rotated.
+DECOMPOSITION = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """m phenotypes of n individuals at the same weights, as QR decomposition needs them.
+
+    Attributes
+    ----------
+    root : ndarray, shape (n,)
+        D^½ of the rotated V.
+    basis : ndarray, shape (n, p)
+        Orthonormal basis of the covariates, D^−½X.
+    residuals : ndarray, shape (n, m)
+    null_rss : ndarray, shape (m,)
+        Q of the null model.
+    longest : float or None
+        Length of the longest column of D^−½X where covariates interact with the QTL: R/qtl2 then decomposes covariates
+        and genotype columns together, and so compares their lengths.
+    """
+
+    root: np.ndarray
+    basis: np.ndarray
+    residuals: np.ndarray
+    null_rss: np.ndarray
+    longest: float | None
+
+    def with_genotypes(self, G: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Q (b, m) and the number of genotype columns that count (b,), for rotated genotype columns (b, n, k)."""
+        return residual_sums_of_squares(self.root, self.basis, self.residuals, G, self.longest)
+
+
+class Decomposed:
+    """Twice a kinship matrix for the individuals of a batch, decomposed as far as it is needed.
+
+    Parameters
+    ----------
+    kinship, chromosome, batch
+    columns : int
+        How many genotype columns are scanned with this matrix.
+
+    Attributes
+    ----------
+    few : bool
+        Whether the phenotypes are so few that an eigen decomposition and the rotation of all genotypes would take longer than
+        what is needed of each phenotype's own covariance matrix: a Cholesky factor.
+    """
+
+    def __init__(self, kinship: Kinship, chromosome: str, batch: Batch, columns: int):
+        self._of = chromosome, batch.ids, batch.weights
+        self._kinship = kinship
+        n, m = batch.Y.shape
+        self.few = m <= 1 + DECOMPOSITION * n / max(columns, 1) and self.tridiagonal is not None
+
+    @cached_property
+    def eigen(self) -> lmm.Eigen:
+        return self._kinship.eigen(*self._of)
+
+    @cached_property
+    def tridiagonal(self) -> Tridiagonal | None:
+        return self._kinship.tridiagonal(*self._of)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Phenotypes that are scanned together.
+
+    Attributes
+    ----------
+    columns : ndarray of int, shape (m,)
+        Which phenotypes.
+    turned : callable
+        Genotype columns (..., n) in the coordinates in which the models are.
+    models : NullModels
+        Of the covariates that are in the model with the QTL, too.
+    null_rss : ndarray, shape (m,)
+        Q of the null model, which may have others.
+    sizes : int or ndarray, shape (m,)
+        Numbers of individuals.
+    beside_covariates : bool
+        Whether covariates interact with the QTL.
+    groups : sequence of (ndarray of int, callable)
+        Phenotypes (of `columns`) that share their weights, and a function that makes their `Group` and says how to turn
+        genotype columns for it.
+    """
+
+    columns: np.ndarray
+    turned: Callable[[np.ndarray], np.ndarray]
+    models: NullModels
+    null_rss: np.ndarray
+    sizes: int | np.ndarray
+    beside_covariates: bool
+    groups: Sequence[tuple[np.ndarray, Callable[[], tuple[Group, Callable[[np.ndarray], np.ndarray]]]]]
+
+    def lod(self, G: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """LOD scores (b, m) for genotype columns (k, b, n); at which positions columns depend on others, (b,), and for which
+        phenotypes no individual is left over somewhere, (m,).
+        """
+        k, b, n = G.shape
+        gain, well = explained(self.models, self.turned(G), self.beside_covariates)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            lod = 0.5 * self.sizes * np.log10(self.null_rss / (self.models.rss - gain))
+        dependent, saturated = np.zeros(b, dtype=bool), np.zeros(len(self.columns), dtype=bool)
+        for which, make in self.groups if not well.all() else ():
+            poor = np.flatnonzero(~well[:, which].all(axis=1))
+            if not len(poor):
+                continue
+            group, turned = make()
+            rss, rank = group.with_genotypes(np.moveaxis(turned(G[:, poor]), 0, 2))
+            none_over = group.basis.shape[1] + rank >= len(group.root)
+            sizes = self.sizes if np.ndim(self.sizes) == 0 else self.sizes[which]
+            with np.errstate(divide="ignore"):
+                lod[np.ix_(poor, which)] = np.where(none_over[:, None], np.nan,
+                                                    0.5 * sizes * np.log10(group.null_rss / rss))
+            dependent[poor[rank < k]] = True
+            saturated[which] |= none_over.any()
+        return lod, dependent, saturated
+
+
+def null_parts(batch: Batch, X_null: np.ndarray, decomposed: Decomposed | None, hsq: np.ndarray | None) -> list[Part]:
+    """The phenotypes of a batch that have an hsq, fitted to the null model with covariates X_null (n, c).
+
+    Parameters
+    ----------
+    batch : Batch
+    X_null : ndarray, shape (n, c)
+        The batch's additive covariates, and perhaps others.
+    decomposed : Decomposed, optional
+        Default: no kinship.
+    hsq : ndarray, shape (m,), optional
+        With `decomposed`; NaN for phenotypes that are left out.
+    """
+    if decomposed is None:
+        return [_unrotated(batch, X_null)]
+    columns = np.flatnonzero(~np.isnan(hsq))
+    if decomposed.few and np.all(condition(decomposed.tridiagonal.values, hsq[columns]) <= WORST_CONDITION):
+        return [_whitened(batch, X_null, decomposed, j, hsq[j]) for j in columns]
+    if not len(columns):
+        return []
+    refuse_indefinite(decomposed.eigen.values, hsq, batch.phenotypes)
+    return [_rotated(batch, X_null, decomposed.eigen, columns, hsq[columns])]
+
+
+def refuse_indefinite(values: np.ndarray, hsq: np.ndarray, phenotypes: list[str]) -> None:
+    """Name the phenotype at whose hsq V is not positive definite."""
+    for h, phenotype in zip(hsq, phenotypes):
+        smallest = h * values[0] + (1.0 - h)
+        if smallest <= 0.0:
+            raise InputError(f"hsq is {h:g} for pheno '{phenotype}': at hsq = {float(h)!r} the covariance matrix is not positive "
+                             f"definite (smallest eigenvalue {smallest:.3g}); give a smaller one")
+
+
+def _unrotated(batch: Batch, X_null: np.ndarray) -> Part:
+    """Without kinship: all phenotypes at the same weights."""
+    n, m = batch.Y.shape
+    root = None if batch.weights is None else np.sqrt(batch.weights)
+    Y, X, X_0 = (rotation(None, batch.weights, values) for values in (batch.Y, batch.addcovar.to_numpy(), X_null))
+
+    def turned(G: np.ndarray) -> np.ndarray:
+        return G if root is None else G * root
+
+    @lru_cache(maxsize=None)
+    def group():
+        basis, null_basis = np.linalg.qr(X)[0], np.linalg.qr(X_0)[0]
+        null_rss = np.sum((Y - null_basis @ (null_basis.T @ Y)) ** 2, axis=0)
+        return Group(np.ones(n), basis, Y - basis @ (basis.T @ Y), null_rss, _longest(batch, X)), turned
+
+    models = null_models(Y, X)
+    null_rss = models.rss if X_0.shape == X.shape else null_models(Y, X_0).rss
+    return Part(np.arange(m), turned, models, null_rss, n, batch.intcovar is not None, [(np.arange(m), group)])
+
+
+def _rotated(batch: Batch, X_null: np.ndarray, eigen: lmm.Eigen, columns: np.ndarray, hsq: np.ndarray) -> Part:
+    """In the eigenvectors' coordinates: phenotypes at their own weights each."""
+    turning = eigen.vectors if batch.weights is None else np.sqrt(batch.weights)[:, None] * eigen.vectors
+    addcovar = batch.addcovar.to_numpy()
+    Y, X, X_0 = (turning.T @ values for values in (batch.Y[:, columns], addcovar, X_null))
+
+    def turned(G: np.ndarray) -> np.ndarray:
+        return (G.reshape(-1, G.shape[-1]) @ turning).reshape(G.shape)
+
+    @lru_cache(maxsize=None)
+    def group(j: int):
+        return _group_at(batch, eigen, columns[j], hsq[j], addcovar, X_null), turned
+
+    models = null_models(Y, X, eigen.values, hsq)
+    null_rss = models.rss if X_0.shape == X.shape else null_models(Y, X_0, eigen.values, hsq).rss
+    return Part(columns, turned, models, null_rss, len(Y), batch.intcovar is not None,
+                [(np.array([j]), lambda j=j: group(j)) for j in range(len(columns))])
+
+
+def _whitened(batch: Batch, X_null: np.ndarray, decomposed: Decomposed, column: int, hsq: float) -> Part:
+    """In coordinates in which V of one phenotype is the identity: L⁻¹ with V = LL'. Positions that QR decomposition has to
+    judge are judged in the eigenvectors' coordinates, as those of other phenotypes.
+    """
+    root = np.ones(len(batch.ids)) if batch.weights is None else np.sqrt(batch.weights)
+    V = hsq * decomposed.tridiagonal.kinship
+    V[np.diag_indices_from(V)] += 1.0 - hsq
+    L = np.linalg.cholesky(V)
+    addcovar = batch.addcovar.to_numpy()
+    y, X, X_0 = (solve_lower(L, (root[:, None] * values).T).T for values in (batch.Y[:, [column]], addcovar, X_null))
+
+    def turned(G: np.ndarray) -> np.ndarray:
+        return solve_lower(L, (G if batch.weights is None else G * root).reshape(-1, G.shape[-1])).reshape(G.shape)
+
+    @lru_cache(maxsize=None)
+    def group():
+        eigen = decomposed.eigen
+        return (_group_at(batch, eigen, column, hsq, addcovar, X_null),
+                lambda G: ((G * root).reshape(-1, G.shape[-1]) @ eigen.vectors).reshape(G.shape))
+
+    models = null_models(y, X)
+    null_rss = models.rss if X_0.shape == X.shape else null_models(y, X_0).rss
+    return Part(np.array([column]), turned, models, null_rss, len(y), batch.intcovar is not None, [(np.array([0]), group)])
+
+
+def _group_at(batch: Batch, eigen: lmm.Eigen, column: int, hsq: float, X: np.ndarray, X_null: np.ndarray) -> Group:
+    """The `Group` of one phenotype in the eigenvectors' coordinates."""
+    (rotated,), (rotated_null,) = (lmm.rotate(eigen, batch.Y[:, [column]], columns) for columns in (X, X_null))
+    fit = lmm.least_squares(rotated, hsq)
+    fit_null = fit if X_null.shape == X.shape else lmm.least_squares(rotated_null, hsq)
+    # Summed as with genotype columns, so that LOD is 0 to the bit where none counts.
+    null_rss = np.sum(fit_null.residuals[:, None] ** 2, axis=0)
+    root = np.sqrt(fit.d)
+    return Group(root, fit.basis, fit.residuals[:, None], null_rss, _longest(batch, rotated.X / root[:, None]))
+
+
+def _longest(batch: Batch, X: np.ndarray) -> float | None:
+    return None if batch.intcovar is None else float(np.max(np.linalg.norm(X, axis=0)))
