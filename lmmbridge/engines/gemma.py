@@ -1,8 +1,9 @@
 """GEMMA, a program of its own: association tests marker by marker, hsq estimated again at each.
 
 GEMMA's model is var(y) = τ⁻¹(λK + I), so that hsq = λ/(1+λ) under K as it is written to the file; K is not scaled, but it
-is centred (its rows and columns then have mean 0), whoever made it. REML does not notice, the intercept being a covariate. ML does: `l_mle`, `p_lrt` and GEMMA's ML likelihood are those of the centred matrix, along whose null vector, the intercept,
-the likelihood grows without bound; what keeps it finite there is that GEMMA looks no further than λ = 10⁵.
+is centred (its rows and columns then have mean 0), whoever made it. REML does not notice, the intercept being a covariate. ML
+does: `l_mle`, `p_lrt` and GEMMA's ML likelihood are those of the centred matrix. It is singular along the intercept, so that
+the ML likelihood grows without bound as λ does; GEMMA looks no further than λ = 10⁵, and may find its maximum there.
 """
 from __future__ import annotations
 
@@ -88,7 +89,8 @@ def availability(program: str = PROGRAM) -> Availability:
     if path is None:
         return Availability(None, REMEDY if program == PROGRAM else f"there is no program {program}")
     try:
-        said = subprocess.run([path, "-h"], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=60.0)
+        said = subprocess.run([path, "-h"], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+                              timeout=60.0)
     except (OSError, subprocess.TimeoutExpired) as error:
         return Availability(None, f"{path} does not run ({error}); {REMEDY.rpartition('; ')[2]}")
     found = VERSION.search(said.stdout)
