@@ -9,11 +9,6 @@ from scipy import stats
 from lmmbridge import InputError, lmm
 from lmmbridge.engines import EngineFailure, gemma
 
-#: GEMMA prints seven significant digits.
-PRINTED = 2e-6
-#: GEMMA ends its search for λ when a step is small, not when the score is 0.
-SEARCH = 2e-5
-
 
 @pytest.fixture(scope="module")
 def problem():
@@ -54,8 +49,9 @@ def inside(table, name):
     return markers
 
 
-def test_reml_and_wald_test_are_ours(problem, answers):
+def test_reml_and_wald_test_are_ours(problem, answers, tolerance):
     y, K, X, G = problem
+    printed, search = tolerance("gemma_loglik"), tolerance("gemma_search")
     table = answers[1].table
     assert list(table.index) == list(G.columns)
     for matrix in (K, centred(K)):      # GEMMA centres K, and REML does not notice
@@ -63,24 +59,25 @@ def test_reml_and_wald_test_are_ours(problem, answers):
             maximum, fit = own(y, matrix, X, G[marker], reml=True)
             row, df = table.loc[marker], len(y) - 3
             se = np.sqrt(fit.rss / df * fit.XtViX_inverse[2, 2])
-            np.testing.assert_allclose(row.l_remle, maximum.hsq / (1 - maximum.hsq), rtol=SEARCH)
-            np.testing.assert_allclose(row.hsq_remle, maximum.hsq, rtol=SEARCH)
-            np.testing.assert_allclose(row.logl_H1, maximum.loglik, rtol=PRINTED)
-            np.testing.assert_allclose([row.beta, row.se], [fit.beta[2], se], rtol=SEARCH, atol=SEARCH * se)
-            np.testing.assert_allclose(row.p_wald, stats.f.sf((fit.beta[2] / se) ** 2, 1, df), rtol=SEARCH)
+            np.testing.assert_allclose(row.l_remle, maximum.hsq / (1 - maximum.hsq), rtol=search)
+            np.testing.assert_allclose(row.hsq_remle, maximum.hsq, rtol=search)
+            np.testing.assert_allclose(row.logl_H1, maximum.loglik, rtol=printed)
+            np.testing.assert_allclose([row.beta, row.se], [fit.beta[2], se], rtol=search, atol=search * se)
+            np.testing.assert_allclose(row.p_wald, stats.f.sf((fit.beta[2] / se) ** 2, 1, df), rtol=search)
 
 
-def test_ml_and_likelihood_ratio_test_are_ours_with_the_kinship_centred(problem, answers):
+def test_ml_and_likelihood_ratio_test_are_ours_with_the_kinship_centred(problem, answers, tolerance):
     y, K, X, G = problem
+    printed, search = tolerance("gemma_loglik"), tolerance("gemma_search")
     table = answers[2].table
     null = own(y, centred(K), X, None, reml=False)[0].bounded[1]
     differs = False
     for marker in inside(table, "l_mle"):
         hsq, loglik = own(y, centred(K), X, G[marker], reml=False)[0].bounded
         row = table.loc[marker]
-        np.testing.assert_allclose(row.l_mle, hsq / (1 - hsq), rtol=SEARCH)
-        np.testing.assert_allclose(row.logl_H1, loglik, rtol=PRINTED)
-        np.testing.assert_allclose(row.p_lrt, stats.chi2.sf(2 * (loglik - null), 1), rtol=SEARCH)
+        np.testing.assert_allclose(row.l_mle, hsq / (1 - hsq), rtol=search)
+        np.testing.assert_allclose(row.logl_H1, loglik, rtol=printed)
+        np.testing.assert_allclose(row.p_lrt, stats.chi2.sf(2 * (loglik - null), 1), rtol=search)
         differs |= abs(own(y, K, X, G[marker], reml=False)[0].loglik - loglik) > 0.01
     assert differs      # with K as given the likelihood is another
 
@@ -100,14 +97,15 @@ def test_times_and_version(answers):
         assert found.version == gemma.availability().version and found.version in found.log
 
 
-def test_rare_markers_are_kept_and_lost_ones_are_named(problem, answers):
+def test_rare_markers_are_kept_and_lost_ones_are_named(problem, answers, tolerance):
     y, K, X, G = problem
     rare = np.zeros(len(y))
     rare[0] = 1.0
     G = pd.DataFrame({"rare": rare, "large": 7.5 + 3.0 * G.iloc[:, 0], "constant": 1.0, "covariate": X[:, 1]})
     found = gemma.associations(y, G, K, X)
     assert found.table["p_wald"].notna().to_dict() == {"rare": True, "large": True, "constant": False, "covariate": False}
-    np.testing.assert_allclose(found.table.loc["large", "p_wald"], answers[1].table["p_wald"].iloc[0], rtol=SEARCH)
+    np.testing.assert_allclose(found.table.loc["large", "p_wald"], answers[1].table["p_wald"].iloc[0],
+                               rtol=tolerance("gemma_search"))
     note, = found.notes
     assert note.startswith("GEMMA left out 2 of 4 markers") and "m2, m3" in note
     assert not answers[1].notes

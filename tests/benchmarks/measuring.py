@@ -21,10 +21,10 @@ from peers import Answers
 from lmmbridge.engines import words_of
 from lmmbridge.rlink import RSession
 
-#: A run is repeated until it takes this long (seconds): the clock of R counts milliseconds.
+#: What takes less (seconds) is repeated within a run.
 LEAST = 0.1
-#: Up to this many seconds there are all the rounds that were asked for; up to the second number, three; beyond, two.
-SHORT, LONG = 2.0, 30.0
+#: Up to this many seconds there are all the rounds that were asked for; up to the next number, three; up to the last, two.
+SHORT, LONG, TOO_LONG = 2.0, 30.0, 120.0
 OURS = "ours"
 
 
@@ -56,13 +56,13 @@ class Side:
     repeats: int = 1
     rounds: int = 1
 
-    def first(self, most: int) -> None:
+    def first(self, most: int, least: float) -> None:
         """A run that is not counted where it is short, but says how many rounds there are."""
         seconds = self._once()
         if self.problem is not None:
             return
-        self.repeats = max(1, min(1000, math.ceil(LEAST / max(seconds, 1e-6)))) if seconds < LEAST else 1
-        self.rounds = most if seconds < SHORT else min(3 if seconds < LONG else 2, most)
+        self.repeats = max(1, min(1000, math.ceil(least / max(seconds, 1e-6))))
+        self.rounds = most if seconds < SHORT else min(3 if seconds < LONG else 2 if seconds < TOO_LONG else 1, most)
         if seconds < SHORT:
             self.seconds.clear()
 
@@ -121,12 +121,12 @@ def sides_of(case: Case, inputs: Inputs, session: RSession, cores: int) -> tuple
     return ours, peers
 
 
-def interleave(ours: Side, peers: list[Side], rounds: int) -> None:
+def interleave(ours: Side, peers: list[Side], rounds: int, least: float = LEAST) -> None:
     """Rounds of all sides, one after the other."""
     sides = [ours, *peers]
     for side in sides:
         if side.problem is None:
-            side.first(rounds)
+            side.first(rounds, least)
     for _ in range(rounds):
         for side in sides:
             side.next()

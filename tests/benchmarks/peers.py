@@ -95,7 +95,7 @@ class RPeer(Peer):
         return found["seconds"], {name: np.asarray(values) for name, values in found["answers"].items()}
 
     def memory(self, inputs: Inputs, session: RSession, cores: int) -> dict[str, float]:
-        return dict(session.call("memory", self.function, {"cores": cores, **self.arguments}).value)
+        return dict(session.call("memory", self.package, self.function, {"cores": cores, **self.arguments}).value)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from lmmbridge.files import write_atomically
 
 HERE = Path(__file__).parent
 #: Of the agreement: what the numbers are called, and how they are written.
-AGREEMENT = {"lod": ("max abs. difference of LOD", ".1e"), "hsq": ("of hsq", ".1e"), "p_digits": ("digits of p, at the worst", ".1f"),
+AGREEMENT = {"lod": ("max. ΔLOD", ".0e"), "hsq": ("max. Δhsq", ".0e"), "p_digits": ("least digits of p", ".1f"),
              "lod_missing": ("LOD missing on one side only", "d"), "hsq_missing": ("hsq missing on one side only", "d"),
              "p_missing": ("p missing on one side only", "d")}
 
@@ -122,7 +122,7 @@ def write(out: Path, rows: Iterable[Row], **page: Any) -> None:
     """results.json, results.csv and README.md."""
     rows = list(rows)
     dicts = [row.asdict() for row in rows]
-    numbers = {name: page[name] for name in ("command", "quick", "facts", "rates", "growth", "profiles", "memory_bar")}
+    numbers = {name: page[name] for name in ("command", "date", "quick", "facts", "rates", "growth", "profiles", "memory_bar")}
     write_atomically(out / "results.json", json.dumps({**numbers, "rows": dicts}, indent=1, ensure_ascii=False) + "\n")
     write_atomically(out / "results.csv", pd.json_normalize(dicts, sep="_").to_csv(index=False))
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), trim_blocks=True, lstrip_blocks=True,
