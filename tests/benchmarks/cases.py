@@ -1,7 +1,7 @@
 """What is timed: our calls, all through the public functions, and what stands beside each."""
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -10,12 +10,14 @@ from typing import Any
 import inputs as simulated
 import numpy as np
 import pandas as pd
+import xarray as xr
 from inputs import FOUNDERS, SEED, Inputs
 from peers import GemmaPeer, Peer, RPeer
 from scipy import stats
+from stopwatch import seconds_of
 
 from lmmbridge import fit_lmm, lmm
-from lmmbridge.qtl2 import Genoprobs, calc_kinship, est_herit, scan1, scan1perm
+from lmmbridge.qtl2 import Genoprobs, est_herit, scan1, scan1perm
 from lmmbridge.qtl2.genoprobs import DIMS
 
 Sizes = Mapping[str, int]
@@ -98,17 +100,16 @@ def read_again(ours: Callable[[Inputs, int], Answers], inputs: Inputs, cores: in
     y, X, K = (pd.read_csv(folder / f"{name}.txt", sep="\t", header=None) for name in ("pheno", "covariates", "kinship"))
     ids = [f"i{i}" for i in range(len(y))]
     second = markers.to_numpy(dtype=float).T / 2.0
-    array = xr_array(second, ids, markers.index)
-    read = Inputs(Genoprobs({"1": array}), pd.DataFrame(K.to_numpy(), ids, ids), pd.DataFrame(y.to_numpy(), ids, ["y"]),
+    probs = Genoprobs({"1": _two_genotypes(second, ids, markers.index)}, alleleprobs=True)
+    read = Inputs(probs, pd.DataFrame(K.to_numpy(), ids, ids), pd.DataFrame(y.to_numpy(), ids, ["y"]),
                   pd.DataFrame(X.to_numpy()[:, 1:], ids).rename(columns=str))
     answers = ours(read, cores)
     pd.DataFrame(answers, markers.index).to_csv(folder / "ours.csv")
     return answers
 
 
-def xr_array(second: np.ndarray, ids: list[str], names: Any):
-    import xarray as xr
-
+def _two_genotypes(second: np.ndarray, ids: list[str], names: Iterable[str]) -> xr.DataArray:
+    """Probabilities from that of the second."""
     return xr.DataArray(np.stack([1.0 - second, second], axis=1), dims=DIMS, coords={
         "individual": ids, "genotype": ["A", "B"], "position": list(names)})
 
@@ -118,8 +119,6 @@ def our_fit(inputs: Inputs, cores: int) -> Answers:
 
 
 def our_eigen_seconds(inputs: Inputs) -> dict[str, float]:
-    from measuring import seconds_of
-
     return {"eigen_seconds": seconds_of(lambda: lmm.eigen_decomposition(inputs.kinship.to_numpy()))[0]}
 
 

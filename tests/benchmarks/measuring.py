@@ -1,22 +1,20 @@
 """Interleaved runs of both sides, agreement of what they found, and memory in fresh processes."""
 from __future__ import annotations
 
-import gc
 import json
 import math
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from cases import Case
 from inputs import SEED, Inputs
 from peers import Answers
+from stopwatch import seconds_of
 
 from lmmbridge.engines import words_of
 from lmmbridge.rlink import RSession
@@ -87,15 +85,6 @@ class Side:
     @property
     def median(self) -> float | None:
         return statistics.median(self.seconds) if self.problem is None and self.seconds else None
-
-
-def seconds_of(function: Callable[[], Any], repeats: int = 1) -> tuple[float, Any]:
-    """Seconds of one of several runs in a row, and the last value."""
-    gc.collect()
-    start = time.perf_counter()
-    for _ in range(repeats):
-        value = function()
-    return (time.perf_counter() - start) / repeats, value
 
 
 def inputs_of(case: Case, quick: bool, session: RSession | None) -> Inputs:

@@ -121,7 +121,7 @@ class Benchmark:
         floor = case.floor(case.sizes_of(self.quick))
         return {"case": case.key, "sizes": _words(case.sizes_of(self.quick)), "seconds": seconds, "floor": floor,
                 "floor_seconds": sum(floor.values()) / (self.page["rates"]["flops"] * cores),
-                "functions": profile(lambda: case.ours(inputs, 1))}
+                **profile(lambda: case.ours(inputs, 1))}
 
     def measure_memory(self, case: Case, rows: list[Row], measured: list[str], cores: int) -> None:
         found = {}
@@ -137,7 +137,8 @@ class Benchmark:
         by_case = {row.case: row for row in self.rows}
         many, one = by_case.get("scan1-p1000"), by_case.get("scan1-p1")
         if many is None or one is None or isinstance(many.ours_memory, str) or isinstance(one.peer_memory, str):
-            return {"reached": "?", "text": "Whether ours at p = 1000 takes no more than qtl2 at p = 1 and the output: not measured."}
+            return {"reached": "?",
+                    "text": "Whether ours at p = 1000 takes no more than qtl2 at p = 1 and the output: not measured."}
         sizes = next(case for case in self.cases if case.key == "scan1-p1000").sizes_of(self.quick)
         most = one.peer_memory["peak"] + 8.0 * sizes["m"] * sizes["p"]
         reached = "yes" if many.ours_memory["peak"] <= most else "no"

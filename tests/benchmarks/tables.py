@@ -109,7 +109,7 @@ def bar_text(bar: Mapping[str, Any]) -> str:
 
 
 def agreement_text(found: Mapping[str, float]) -> str:
-    return ", ".join(f"{AGREEMENT[name][0]} {format(found[name], AGREEMENT[name][1])}" for name in AGREEMENT if name in found) or "—"
+    return ", ".join(f"{words} {format(found[name], how)}" for name, (words, how) in AGREEMENT.items() if name in found) or "—"
 
 
 def memory_text(found: dict[str, float] | str) -> str:
@@ -128,5 +128,6 @@ def write(out: Path, rows: Iterable[Row], **page: Any) -> None:
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), trim_blocks=True, lstrip_blocks=True,
                                      undefined=jinja2.StrictUndefined, autoescape=False)
     environment.filters |= {"seconds": seconds, "bar": bar_text, "agreement": agreement_text, "memory": memory_text}
-    text = environment.get_template("page.md.j2").render(rows=rows, fits=[row for row in rows if row.case.startswith("fit-")], **page)
+    fits = [row for row in rows if row.case.startswith("fit-")]
+    text = environment.get_template("page.md.j2").render(rows=rows, fits=fits, **page)
     write_atomically(out / "README.md", text)
