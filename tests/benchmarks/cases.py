@@ -135,10 +135,13 @@ def _of_single_kinship(hsq: np.ndarray) -> np.ndarray:
 # --- floors ----------------------------------------------------------------------------------------------------------------
 
 
-def scan_floor(sizes: Sizes, kinships: int = 1, k: int = FOUNDERS - 1) -> dict[str, float]:
+def scan_floor(sizes: Sizes, kinships: int = 1, k: int = FOUNDERS - 1, each: bool = False) -> dict[str, float]:
+    """A single V can be taken to the identity by a triangular matrix; several need the eigenvectors."""
     n, m, p = sizes["n"], sizes["m"], sizes["p"]
-    return {"eigen (14/3)n³" + (f" × {kinships}" if kinships > 1 else ""): kinships * EIGEN * n**3,
-            "rotation 2n²km": 2.0 * n**2 * k * m, "products 2nkmp": 2.0 * n * k * m * p}
+    rotation = ({"triangular rotation n²km": float(n**2 * k * m)} if p == 1 and not each
+                else {"rotation 2n²km": 2.0 * n**2 * k * m})
+    return {"eigen (14/3)n³" + (f" × {kinships}" if kinships > 1 else ""): kinships * EIGEN * n**3, **rotation,
+            "products 2nkmp": 2.0 * n * k * m * p}
 
 
 def permutation_floor(sizes: Sizes) -> dict[str, float]:
@@ -200,7 +203,7 @@ def _each(reml: bool, whole: bool) -> Case:
             "compute: GEMMA's eigen decomposition, rotation and optimisation by its log; ours from arrays in memory")
     return Case(f"each-{'reml' if reml else 'ml'}-{'whole' if whole else 'compute'}", f"hsq at each SNP, {method}; {what}",
                 sizes, quick, simulated.snps, partial(read_again, ours) if whole else ours,
-                (GemmaPeer(f"gemma -lmm {mode}", mode, whole),), partial(scan_floor, k=1))
+                (GemmaPeer(f"gemma -lmm {mode}", mode, whole),), partial(scan_floor, k=1, each=True))
 
 
 def all_cases(quick: bool) -> list[Case]:
