@@ -6,7 +6,7 @@ R_PACKAGES := $(shell find r_reference lmmbridge/r_client -type f)
 
 # Asked for by name, set-up also tries again what could not be installed before.
 setup:
-	scripts/setup.sh python r tools
+	scripts/setup.sh python r tools bench
 
 .venv/.ready: scripts/setup.sh pyproject.toml
 	scripts/setup.sh python
@@ -17,6 +17,10 @@ setup:
 # What only tests need: a browser and LaTeX.
 .venv/.tools-ready: scripts/setup.sh | .venv/.ready
 	scripts/setup.sh tools
+
+# What is measured beside us: gemma and R's lme4.
+.venv/.bench-ready: scripts/setup.sh | .venv/.ready
+	scripts/setup.sh bench
 
 # A finished report is made anew; one that was cut goes on where it stopped.
 report: .venv/.ready .r-library/.ready
@@ -29,8 +33,9 @@ test: .venv/.ready .r-library/.ready .venv/.tools-ready
 deep: .venv/.ready .r-library/.ready .venv/.tools-ready
 	$(PYTHON) -m pytest --hypothesis-profile=deep
 
-bench: .venv/.ready .r-library/.ready
-	$(PYTHON) -m pytest --override-ini addopts= -s tests/benchmarks
+# Writes validation_reports/performance; wants the machine for itself.
+bench: .venv/.ready .r-library/.ready .venv/.bench-ready
+	$(PYTHON) tests/benchmarks/run.py
 
 # The tests of the numerical core on every mutant of it: a quarter of an hour, more on a busy machine; a run that was cut goes on.
 mutants: .venv/.ready

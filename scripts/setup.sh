@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Set-up of lmmbridge: `scripts/setup.sh python` fills .venv/, `scripts/setup.sh r` fills .r-library/, `scripts/setup.sh tools`
-# gets the browser and the LaTeX in which tests look at reports, and what checks the R packages.
+# gets the browser and the LaTeX in which tests look at reports, and what checks the R packages, `scripts/setup.sh bench` gets
+# the programs beside which `make bench` measures.
 # Each step looks first whether there is anything to do, so the script can be cut and run again at any time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,6 +21,8 @@ R_PACKAGES="r-base-dev r-cran-nlme r-cran-testthat r-cran-rcpp r-cran-rcppeigen 
 
 TOOLS="r-cran-knitr r-cran-rmarkdown r-cran-roxygen2 pandoc qpdf python3-selenium chromium chromium-driver latexmk lmodern
     poppler-utils texlive-latex-base texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended"
+
+BENCH="gemma r-cran-lme4"
 
 has_apt() { command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; }
 
@@ -112,12 +115,23 @@ setup_tools() {
     touch .venv/.tools-ready
 }
 
-[ $# -gt 0 ] || fail "usage: scripts/setup.sh python|r|tools ..."
+setup_bench() {
+    # shellcheck disable=SC2086
+    if has_apt; then
+        (apt_install $BENCH) || say "going on without these programs: their rows of the benchmark are 'not available'"
+    else
+        say "no apt-get here: rows of the benchmark that need gemma or R's lme4 are 'not available' where these are missing"
+    fi
+    touch .venv/.bench-ready
+}
+
+[ $# -gt 0 ] || fail "usage: scripts/setup.sh python|r|tools|bench ..."
 for part in "$@"; do
     case "$part" in
         python) setup_python ;;
         r) setup_r ;;
         tools) setup_tools ;;
-        *) fail "unknown part '$part': use python, r or tools" ;;
+        bench) setup_bench ;;
+        *) fail "unknown part '$part': use python, r, tools or bench" ;;
     esac
 done

@@ -1,0 +1,268 @@
+"""What is timed: our calls, all through the public functions, and what stands beside each."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import inputs as simulated
+import numpy as np
+import pandas as pd
+import xarray as xr
+from inputs import FOUNDERS, SEED, Inputs
+from peers import GemmaPeer, Peer, RPeer
+from scipy import stats
+from stopwatch import seconds_of
+
+from lmmbridge import fit_lmm, lmm
+from lmmbridge.qtl2 import Genoprobs, est_herit, scan1, scan1perm
+from lmmbridge.qtl2.genoprobs import DIMS
+
+Sizes = Mapping[str, int]
+Answers = dict[str, np.ndarray]
+#: Operations of an eigen decomposition with vectors, over n³: to a tridiagonal matrix, its own vectors, and back.
+EIGEN = 4 / 3 + 4 / 3 + 2
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One thing that is timed.
+
+    Attributes
+    ----------
+    key, title : str
+    sizes, quick : dict of str to int
+        In earnest, and to see that the benchmark works.
+    inputs : callable
+        Makes them from the sizes.
+    ours : callable
+        ours(inputs, cores) gives its answers; NotImplementedError says why there is none.
+    peers : tuple of Peer
+    floor : callable
+        From the sizes: floating point operations that no way of computing it does without, by name.
+    cores : int or None
+        Instead of those of the run.
+    after : callable or None
+        after(inputs): further numbers about our side, not timed with it.
+    """
+
+    key: str
+    title: str
+    sizes: Sizes
+    quick: Sizes
+    inputs: Callable[[Sizes], Inputs]
+    ours: Callable[[Inputs, int], Answers]
+    peers: tuple[Peer, ...] = ()
+    floor: Callable[[Sizes], dict[str, float]] = field(default=lambda sizes: {})
+    cores: int | None = None
+    after: Callable[[Inputs], dict[str, float]] | None = None
+
+    def sizes_of(self, quick: bool) -> Sizes:
+        return self.quick if quick else self.sizes
+
+
+# --- our side ------------------------------------------------------------------------------------------------------------
+
+
+def our_scan(inputs: Inputs, cores: int) -> Answers:
+    found = scan1(inputs.probs, inputs.pheno, inputs.kinship, inputs.covar, inputs.Xcovar, cores=cores, quiet=True)
+    return {"lod": found.lod.to_numpy(), "hsq": found.hsq.to_numpy()}
+
+
+def our_herit(inputs: Inputs, cores: int) -> Answers:
+    return {"hsq": est_herit(inputs.pheno, inputs.kinship, inputs.covar, cores=cores, quiet=True).hsq.to_numpy()}
+
+
+def our_permutations(inputs: Inputs, cores: int, n_perm: int) -> Answers:
+    """By the random numbers that R gives after the same seed, where R is there."""
+    rng = SEED if inputs.uniforms is None else (lambda k: inputs.uniforms[:k])
+    return {"lod": scan1perm(inputs.probs, inputs.pheno, inputs.kinship, inputs.covar, n_perm=n_perm, cores=cores, rng=rng,
+                             quiet=True).A.to_numpy()}
+
+
+def our_ml_at_each_marker(inputs: Inputs, cores: int) -> Answers:
+    found = scan1(inputs.probs, inputs.pheno, inputs.kinship, inputs.covar, hsq="each", reml=False, cores=cores, quiet=True)
+    lod, hsq = found.lod.to_numpy(), found.hsq.to_numpy()
+    return {"p": stats.chi2.sf(2.0 * np.log(10.0) * lod[:, 0], 1), "hsq": _of_single_kinship(hsq[:, 0])}
+
+
+def our_reml_at_each_marker(inputs: Inputs, cores: int) -> Answers:
+    """PLACE for lmmbridge.lmm.each_position: {"p": Wald p-values, "hsq": of K as given}, by marker."""
+    raise NotImplementedError("there is no public function yet for REML with Wald tests at each marker")
+
+
+def read_again(ours: Callable[[Inputs, int], Answers], inputs: Inputs, cores: int) -> Answers:
+    """The same from GEMMA's files, the answers written to a file at the end."""
+    folder = Path(inputs.folder.name)
+    markers = pd.read_csv(folder / "genotypes.csv", header=None, index_col=0).iloc[:, 2:]
+    y, X, K = (pd.read_csv(folder / f"{name}.txt", sep="\t", header=None) for name in ("pheno", "covariates", "kinship"))
+    ids = [f"i{i}" for i in range(len(y))]
+    second = markers.to_numpy(dtype=float).T / 2.0
+    probs = Genoprobs({"1": _two_genotypes(second, ids, markers.index)}, alleleprobs=True)
+    read = Inputs(probs, pd.DataFrame(K.to_numpy(), ids, ids), pd.DataFrame(y.to_numpy(), ids, ["y"]),
+                  pd.DataFrame(X.to_numpy()[:, 1:], ids).rename(columns=str))
+    answers = ours(read, cores)
+    pd.DataFrame(answers, markers.index).to_csv(folder / "ours.csv")
+    return answers
+
+
+def _two_genotypes(second: np.ndarray, ids: list[str], names: Iterable[str]) -> xr.DataArray:
+    """Probabilities from that of the second."""
+    return xr.DataArray(np.stack([1.0 - second, second], axis=1), dims=DIMS, coords={
+        "individual": ids, "genotype": ["A", "B"], "position": list(names)})
+
+
+def our_fit(inputs: Inputs, cores: int) -> Answers:
+    return {"hsq": np.array([fit_lmm(inputs.pheno["y"], inputs.kinship, inputs.covar).hsq])}
+
+
+def our_eigen_seconds(inputs: Inputs) -> dict[str, float]:
+    return {"eigen_seconds": seconds_of(lambda: lmm.eigen_decomposition(inputs.kinship.to_numpy()))[0]}
+
+
+def our_streamed_scan(inputs: Inputs, cores: int) -> Answers:
+    """PLACE for the function that writes the LOD matrix to disk, block by block."""
+    raise NotImplementedError("there is no public function yet that streams LOD scores to disk")
+
+
+def _of_single_kinship(hsq: np.ndarray) -> np.ndarray:
+    """hsq under K from that under 2K."""
+    return 2.0 * hsq / (1.0 + hsq)
+
+
+# --- floors ----------------------------------------------------------------------------------------------------------------
+
+
+def scan_floor(sizes: Sizes, kinships: int = 1, k: int = FOUNDERS - 1, each: bool = False) -> dict[str, float]:
+    """A single V can be taken to the identity by a triangular matrix; several need the eigenvectors."""
+    n, m, p = sizes["n"], sizes["m"], sizes["p"]
+    rotation = ({"triangular rotation n²km": float(n**2 * k * m)} if p == 1 and not each
+                else {"rotation 2n²km": 2.0 * n**2 * k * m})
+    return {"eigen (14/3)n³" + (f" × {kinships}" if kinships > 1 else ""): kinships * EIGEN * n**3, **rotation,
+            "products 2nkmp": 2.0 * n * k * m * p}
+
+
+def permutation_floor(sizes: Sizes) -> dict[str, float]:
+    n, m, p, P, k = sizes["n"], sizes["m"], sizes["p"], sizes["n_perm"], FOUNDERS - 1
+    if p == 1:
+        return {"triangular rotation n²km × permutations": float(n**2 * k * m * P)}
+    return {"rotation 2n²km × permutations": 2.0 * n**2 * k * m * P, "products 2nkmp × permutations": 2.0 * n * k * m * p * P}
+
+
+def herit_floor(sizes: Sizes) -> dict[str, float]:
+    n, p = sizes["n"], sizes["p"]
+    return {"eigen (14/3)n³": EIGEN * n**3, "rotation 2n²p": 2.0 * n**2 * p}
+
+
+# --- the cases ---------------------------------------------------------------------------------------------------------------
+
+QTL2_SCAN = RPeer("qtl2", "qtl2", "qtl2_scan1")
+QTL2_HERIT = RPeer("qtl2", "qtl2", "qtl2_est_herit")
+LMMLITE = 'in R: install.packages("remotes"); remotes::install_github("kbroman/lmmlite")'
+
+
+def first_traits(traits: int, inputs: Inputs) -> Inputs:
+    return replace(inputs, pheno=inputs.pheno.iloc[:, :traits])
+
+
+def extrapolated(peer: RPeer, whole: int, part: int) -> RPeer:
+    """The peer on the first `part` of `whole` traits; its time is multiplied."""
+    if part >= whole:
+        return peer
+    return replace(peer, part=partial(first_traits, part), factor=whole / part,
+                   remark=f"timed on {part} of {whole} traits, × {whole / part:g}")
+
+
+def permuting(n_perm: int, timed: int, remark: str = "") -> RPeer:
+    return RPeer("qtl2", "qtl2", "qtl2_scan1perm", arguments={"n_perm": timed, "seed": SEED}, factor=n_perm / timed, remark=remark)
+
+
+def _scan(key: str, title: str, p: int, quick_p: int, peer: RPeer = QTL2_SCAN, **others: Any) -> Case:
+    loco = others.pop("loco", False)
+    return Case(key, title, {"n": 500, "m": 2000, "p": p}, {"n": 40, "m": 40, "p": quick_p},
+                partial(simulated.outbred, kinship="loco" if loco else "overall", **others), our_scan, (peer,),
+                partial(scan_floor, kinships=simulated.CHROMOSOMES if loco else 1))
+
+
+def _fit(n: int, peers: tuple[str, ...]) -> Case:
+    there = {"lmmlite C++": RPeer("lmmlite C++", "lmmlite", "lmmlite_cpp", remedy=LMMLITE),
+             "lmmlite R": RPeer("lmmlite R", "lmmlite", "lmmlite_r", remedy=LMMLITE),
+             "qtl2": RPeer("qtl2", "qtl2", "qtl2_fit"),
+             "lme4": RPeer("lme4", "lme4", "lme4_fit", remedy="apt-get install r-cran-lme4")}
+    return Case(f"fit-n{n}", "one fit, eigen decomposition included (fit_lmm)", {"n": n, "p": 1}, {"n": n // 10, "p": 1},
+                simulated.one_fit, our_fit, tuple(there[name] for name in peers), herit_floor, after=our_eigen_seconds)
+
+
+def _each(reml: bool, whole: bool) -> Case:
+    sizes, quick = {"n": 500, "m": 10_000, "p": 1}, {"n": 60, "m": 50, "p": 1}
+    ours = our_reml_at_each_marker if reml else our_ml_at_each_marker
+    mode, method = (1, "REML and Wald test") if reml else (2, "ML and likelihood ratio test")
+    what = ("whole: GEMMA's process; ours reads the same files and writes a table, Python running already" if whole else
+            "compute: GEMMA's eigen decomposition, rotation and optimisation by its log; ours from arrays in memory")
+    return Case(f"each-{'reml' if reml else 'ml'}-{'whole' if whole else 'compute'}", f"hsq at each SNP, {method}; {what}",
+                sizes, quick, simulated.snps, partial(read_again, ours) if whole else ours,
+                (GemmaPeer(f"gemma -lmm {mode}", mode, whole),), partial(scan_floor, k=1, each=True))
+
+
+def all_cases(quick: bool) -> list[Case]:
+    """In the order of the table."""
+    many = 10 if quick else 1000
+    some = 4 if quick else 100
+    bxd, small_bxd = {"n": 79, "m": 7321, "p": 35_554}, {"n": 40, "m": 50, "p": 60}
+    iron_sizes = {"n": 284, "m": 66, "p": 2}
+    small = {"n": 100, "m": 66, "p": 1}
+    return [
+        _scan("scan1-p1", "scan1, one kinship", 1, 1),
+        _scan("scan1-p100", "scan1, one kinship", 100, 4),
+        _scan("scan1-p1000", "scan1, one kinship", 1000, 10, extrapolated(QTL2_SCAN, many, 5 if quick else 50)),
+        _scan("loco-p1", "scan1, LOCO", 1, 1, loco=True),
+        _scan("loco-p100", "scan1, LOCO", 100, 4, loco=True),
+        _scan("patterns-p100", "scan1, 100 patterns of missing values", 100, 4, missing=True),
+        Case("herit-p1000", "est_herit", {"n": 500, "m": 2000, "p": 1000}, {"n": 40, "m": 40, "p": 10}, simulated.outbred,
+             our_herit, (QTL2_HERIT,), herit_floor),
+        Case("perm-p1", f"scan1perm, kinship, {some} permutations", {"n": 500, "m": 2000, "p": 1, "n_perm": 100},
+             {"n": 40, "m": 40, "p": 1, "n_perm": 4}, simulated.outbred, partial(our_permutations, n_perm=some),
+             (permuting(some, some),), permutation_floor),
+        Case("perm-p100", f"scan1perm, kinship, {some} permutations", {"n": 500, "m": 2000, "p": 100, "n_perm": 100},
+             {"n": 40, "m": 40, "p": 4, "n_perm": 4}, simulated.outbred, partial(our_permutations, n_perm=some),
+             (permuting(some, 1, f"timed on 1 permutation, × {some}; the maxima of that one are compared"),), permutation_floor),
+        *(_each(reml, whole) for reml in (False, True) for whole in (False, True)),
+        _fit(500, ("lmmlite C++", "lmmlite R", "qtl2", "lme4")),
+        _fit(2000, ("lmmlite C++", "lmmlite R", "qtl2")),
+        Case("bxd", "scan1 at the size of the BXD: the whole LOD matrix in memory", bxd, small_bxd, simulated.inbred, our_scan,
+             floor=partial(scan_floor, k=1), cores=2),
+        Case("bxd-streamed", "the same, streamed to disk", bxd, small_bxd, simulated.inbred, our_streamed_scan,
+             floor=partial(scan_floor, k=1), cores=2),
+        Case("iron", "scan1 of iron, one kinship", iron_sizes, iron_sizes, simulated.iron, our_scan, (QTL2_SCAN,)),
+        Case("iron-loco", "scan1 of iron, LOCO", iron_sizes, iron_sizes, partial(simulated.iron, kinship="loco"), our_scan,
+             (QTL2_SCAN,)),
+        Case("iron-herit", "est_herit of iron", iron_sizes, iron_sizes, simulated.iron, our_herit, (QTL2_HERIT,)),
+        Case("small", "scan1, one kinship", small, small, simulated.outbred, our_scan, (QTL2_SCAN,), scan_floor),
+        Case("small-loco", "scan1, LOCO", small, small, partial(simulated.outbred, kinship="loco"), our_scan, (QTL2_SCAN,),
+             partial(scan_floor, kinships=simulated.CHROMOSOMES)),
+    ]
+
+
+#: Of the growth curves: what stays, what grows, and how far qtl2 is taken.
+GROWTH_BASE = {"n": 500, "m": 1000, "p": 1}
+GROWTH = {"n": (100, 200, 500, 1000), "m": (250, 500, 1000, 2000, 4000), "p": (1, 3, 10, 30, 100, 300, 1000)}
+GROWTH_PEER_MOST = {"p": 10}
+QUICK_GROWTH_BASE = {"n": 40, "m": 40, "p": 1}
+QUICK_GROWTH = {"n": (30, 60), "m": (20, 40), "p": (1, 2, 4)}
+QUICK_GROWTH_PEER_MOST = {"p": 2}
+
+
+def growth_cases(quick: bool) -> dict[str, list[Case]]:
+    """By what grows; a case without peer where qtl2 is not taken so far."""
+    base, grow, most = ((QUICK_GROWTH_BASE, QUICK_GROWTH, QUICK_GROWTH_PEER_MOST) if quick
+                        else (GROWTH_BASE, GROWTH, GROWTH_PEER_MOST))
+    made = {}
+    for axis, values in grow.items():
+        made[axis] = []
+        for value in values:
+            sizes = {**base, axis: value}
+            peers = (QTL2_SCAN,) if value <= most.get(axis, value) else ()
+            made[axis].append(Case(f"growth-{axis}{value}", "scan1", sizes, sizes, simulated.outbred, our_scan, peers))
+    return made
