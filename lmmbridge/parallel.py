@@ -5,10 +5,18 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import lru_cache
 from numbers import Integral
 from typing import Any
 
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
 from lmmbridge.errors import InputError
+
+#: Bytes that glibc's malloc takes from the system and gives back at most once in a while; a little less than its limit of 32 MiB.
+KEPT = 2**25 - 2**13
 
 
 def number_of_cores(cores: int) -> int:
@@ -16,6 +24,31 @@ def number_of_cores(cores: int) -> int:
     if isinstance(cores, bool) or not isinstance(cores, Integral) or cores < 0:
         raise InputError(f"cores is {cores!r}: give how many to use, or 0 for all but one")
     return int(cores) or max((os.cpu_count() or 1) - 1, 1)
+
+
+@contextmanager
+def heavy_work() -> Iterator[None]:
+    """One BLAS thread for each thread of ours, and freed memory kept for the next block.
+
+    A second BLAS thread makes work in threads slower, and the last bits depend on how many there are.
+    """
+    _keep_freed_memory()
+    with _threadpools().limit(limits=1, user_api="blas"):
+        yield
+
+
+@lru_cache(maxsize=1)
+def _keep_freed_memory() -> None:
+    """glibc gives freed arrays back to the system and takes others from it, page by page, which may take longer than the work
+    on them; having freed an array once it keeps what is smaller.
+    """
+    np.empty(KEPT, dtype=np.uint8)
+
+
+@lru_cache(maxsize=1)
+def _threadpools() -> ThreadpoolController:
+    """Looked for once: it takes longer than a small scan."""
+    return ThreadpoolController()
 
 
 def run_over(function: Callable[[Any], Any], items: Iterable, cores: int = 1) -> Iterator:

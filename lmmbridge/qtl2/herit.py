@@ -13,7 +13,7 @@ from lmmbridge.errors import InputError
 from lmmbridge.lmm.gram_scan import null_models
 from lmmbridge.lmm.many import TOGETHER, estimate_hsq_of_many
 from lmmbridge.lmm.weight_basis import weights_at
-from lmmbridge.parallel import run_over
+from lmmbridge.parallel import heavy_work, run_over
 from lmmbridge.progress import Progress
 from lmmbridge.qtl2.alignment import Batch, Kinship, align, truth
 from lmmbridge.qtl2.kinship import DecomposedKinship
@@ -113,7 +113,7 @@ def est_herit(pheno: Any, kinship: Any, addcovar: Any = None, weights: Any = Non
     batches, notes = aligned.batches()
     notes = [*aligned.notes, *notes]
     table = pd.DataFrame(np.nan, names, ["hsq", "log10lik", "resid_sd"])
-    with Progress("est_herit", len(names), quiet) as progress:
+    with heavy_work(), Progress("est_herit", len(names), quiet) as progress:
         for batch, rows in run_over(lambda batch: (batch, _estimates(batch, kinship, reml, progress)),
                                     batches, cores):
             table.loc[batch.phenotypes] = [row[:3] for row in rows]

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lmmbridge.errors import InputError
+from lmmbridge.parallel import heavy_work
 from lmmbridge.progress import Progress
 from lmmbridge.qtl2.alignment import labelled
 from lmmbridge.qtl2.cross2 import Cross2
@@ -111,7 +112,7 @@ def scan1perm(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: A
         else:
             permutations = draw_permutations(generator, n_perm, codes)
         total = len(genoprobs.positions) * n_perm * setup.aligned.pheno.shape[1]
-        with Progress(description, total, quiet) as progress:
+        with heavy_work(), Progress(description, total, quiet) as progress:
             return permuted_maxima(setup, permutations, cores, progress)
 
     if not perm_Xsp:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lmmbridge import __version__
-from lmmbridge.parallel import run_over
+from lmmbridge.parallel import heavy_work, run_over
 from lmmbridge.progress import Progress
 from lmmbridge.qtl2.genoprobs import Genoprobs
 from lmmbridge.qtl2.scan_setup import Setup, set_up
@@ -119,25 +119,32 @@ def scan1(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any =
     {'liver': 0.5736, 'spleen': 0.4899}
     """
     setup = set_up(genoprobs, pheno, kinship, addcovar, Xcovar, intcovar, weights, reml, model, hsq)
-    chromosomes = list(genoprobs)
-    lod = pd.DataFrame(np.nan, list(genoprobs.positions), list(setup.aligned.pheno.columns))
-    used = pd.DataFrame(np.nan, lod.index, lod.columns) if setup.each else setup.no_hsq()
     batches, notes = setup.aligned.batches()
     notes = [*setup.aligned.notes, *notes]
+    phenotypes = setup.aligned.pheno.columns
+    lod = np.full((len(genoprobs.positions), len(phenotypes)), np.nan)
+    used = np.full(lod.shape if setup.each else (len(setup.null_chromosomes), len(phenotypes)), np.nan)
     total = len(lod) * sum(len(batch.phenotypes) for batch in batches)
-    with Progress("scan1", total, quiet) as progress:
+    with heavy_work(), Progress("scan1", total, quiet) as progress:
         for batch in batches:
+            columns = phenotypes.get_indexer(batch.phenotypes)
             scanner = Scanner(setup, batch, progress)
-            for chromosome, found in zip(chromosomes, run_over(scanner.chromosome, chromosomes, cores)):
-                positions = genoprobs[chromosome].coords["position"].values
-                lod.loc[positions, batch.phenotypes] = found.lod
-                if used is not None:
-                    used.loc[positions if setup.each else setup.nulls[chromosome], batch.phenotypes] = found.hsq
+            start = 0
+            for chromosome, found in zip(genoprobs, run_over(scanner.chromosome, genoprobs, cores)):
+                rows = np.arange(start, start + len(found.lod))
+                lod[rows[:, None], columns] = found.lod
+                if found.hsq is not None:
+                    rows = rows[:, None] if setup.each else setup.null_chromosomes.index(setup.nulls[chromosome])
+                    used[rows, columns] = found.hsq
                 notes += found.notes
+                start += len(found.lod)
             notes += batch.notes
+    lod = pd.DataFrame(lod, list(genoprobs.positions), list(phenotypes), copy=False)
+    hsq = None if setup.kinship is None else pd.DataFrame(
+        used, lod.index if setup.each else setup.null_chromosomes, lod.columns)
     notes += _negative(lod, genoprobs, setup)
     notes += [] if setup.kinship is None else setup.kinship.notes
-    return Scan1(lod, used, setup.aligned.pheno.notna().sum(), setup.criterion, tuple(dict.fromkeys(notes)))
+    return Scan1(lod, hsq, setup.aligned.pheno.notna().sum(), setup.criterion, tuple(dict.fromkeys(notes)))
 
 
 def _negative(lod: pd.DataFrame, genoprobs: Genoprobs, setup: Setup) -> list[str]:

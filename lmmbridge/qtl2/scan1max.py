@@ -9,7 +9,7 @@ import pandas as pd
 
 from lmmbridge import __version__
 from lmmbridge.errors import InputError
-from lmmbridge.parallel import run_over
+from lmmbridge.parallel import heavy_work, run_over
 from lmmbridge.progress import Progress
 from lmmbridge.qtl2.genoprobs import Genoprobs
 from lmmbridge.qtl2.scan_setup import set_up
@@ -85,26 +85,29 @@ def scan1max(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: An
         raise InputError(f"hsq is {hsq!r}: give numbers; maxima with hsq estimated at each position are those of "
                          "scan1(hsq='each')")
     setup = set_up(genoprobs, pheno, kinship, addcovar, Xcovar, intcovar, weights, reml, model, hsq)
-    chromosomes = list(genoprobs)
-    maxima = pd.DataFrame(np.nan, chromosomes, list(setup.aligned.pheno.columns))
-    used = setup.no_hsq()
     batches, notes = setup.aligned.batches()
     notes = [*setup.aligned.notes, *notes]
+    phenotypes = setup.aligned.pheno.columns
+    maxima = np.full((len(genoprobs), len(phenotypes)), np.nan)
+    used = np.full((len(setup.null_chromosomes), len(phenotypes)), np.nan)
     total = len(genoprobs.positions) * sum(len(batch.phenotypes) for batch in batches)
-    with Progress("scan1max", total, quiet) as progress:
+    with heavy_work(), Progress("scan1max", total, quiet) as progress:
         for batch in batches:
+            columns = phenotypes.get_indexer(batch.phenotypes)
             scanner = Scanner(setup, batch, progress)
 
             def maximum(chromosome: str) -> tuple:
                 found = scanner.chromosome(chromosome)
                 return np.fmax.reduce(found.lod, axis=0, initial=np.nan), found.hsq, found.notes
 
-            for chromosome, (highest, hsq_used, said) in zip(chromosomes, run_over(maximum, chromosomes, cores)):
-                maxima.loc[chromosome, batch.phenotypes] = highest
-                if used is not None:
-                    used.loc[setup.nulls[chromosome], batch.phenotypes] = hsq_used
+            for i, (chromosome, (highest, hsq_used, said)) in enumerate(zip(genoprobs, run_over(maximum, genoprobs, cores))):
+                maxima[i, columns] = highest
+                if hsq_used is not None:
+                    used[setup.null_chromosomes.index(setup.nulls[chromosome]), columns] = hsq_used
                 notes += said
             notes += batch.notes
+    maxima = pd.DataFrame(maxima, list(genoprobs), list(phenotypes))
+    used = None if setup.kinship is None else pd.DataFrame(used, setup.null_chromosomes, list(phenotypes))
     notes += [] if setup.kinship is None else setup.kinship.notes
     return Scan1Max(maxima if by_chr else maxima.max(), used, setup.aligned.pheno.notna().sum(), setup.criterion,
                     tuple(dict.fromkeys(notes)))

@@ -44,10 +44,10 @@ class Setup:
         """What chooses hsq; None without kinship."""
         return None if self.kinship is None else "given" if self.given is not None else "REML" if self.reml else "ML"
 
-    def no_hsq(self) -> pd.DataFrame | None:
-        """A place for hsq, null chromosomes × phenotypes, NaN as yet; None without kinship."""
-        return None if self.kinship is None else pd.DataFrame(
-            np.nan, list(dict.fromkeys(self.nulls.values())), list(self.aligned.pheno.columns))
+    @property
+    def null_chromosomes(self) -> list[str]:
+        """The chromosomes that hsq is given for, each standing for those that share its null fit."""
+        return list(dict.fromkeys(self.nulls.values()))
 
 
 def set_up(genoprobs: Genoprobs, pheno: Any, kinship: Any, addcovar: Any, Xcovar: Any, intcovar: Any, weights: Any,

@@ -698,6 +698,7 @@ def test_memory_is_a_few_blocks(kinship, cores, tolerance):
     probs = Genoprobs(arrays)
     pheno = pd.DataFrame(rng.normal(size=(n, 5)), ids, list("abcde"))
     K = pd.DataFrame(np.corrcoef(rng.normal(size=(n, 500))), ids, ids) if kinship else None
+    scan1(probs.subset(chr=["1"]), pheno, quiet=True)      # what is done once in a process
     tracemalloc.start()
     scan1(probs, pheno, K, cores=cores, quiet=True)
     peak = tracemalloc.get_traced_memory()[1]
