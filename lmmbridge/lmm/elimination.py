@@ -35,28 +35,30 @@ def eliminate(rows: list[list[np.ndarray]], pivots: int) -> list[np.ndarray]:
     return [rows[i][0] for i in range(pivots)]
 
 
-def sweep(M: np.ndarray, pivots: int) -> np.ndarray:
-    """Sweep the first columns of symmetric matrices (Goodnight 1979, The American Statistician 33:149-158).
+def sweep(M: np.ndarray, pivots: range) -> np.ndarray:
+    """Sweep columns of symmetric matrices, in place (Goodnight 1979, The American Statistician 33:149-158).
+
+    Once the columns X of M = [X y]'W[X y] are swept, M is [(X'WX)⁻¹ β; −β' Q]: the inverse, the coefficients, and the residual
+    sum of squares.
 
     Parameters
     ----------
     M : ndarray, shape (q, q, ...)
-        [X y]'W[X y].
-    pivots : int
-        How many columns X has.
+    pivots : range
+        Which columns to sweep.
 
     Returns
     -------
-    ndarray, shape (q, q, ...)
-        [(X'WX)⁻¹ β; −β' Q]: the inverse, the coefficients and the residual sum(s) of squares and products.
+    ndarray, shape (...)
+        log|X'WX| of these columns, outside those that were swept before.
     """
-    M = M.copy()
-    for k in range(pivots):
-        row = M[k] / M[k, k]
-        column = M[:, k].copy()
-        inverse = 1.0 / column[k]
+    determinant = np.ones(M.shape[2:])
+    for k in pivots:
+        pivot = M[k, k].copy()
+        row, column = M[k] / pivot, M[:, k].copy()
         M -= column[:, None] * row
         M[k] = row
-        M[:, k] = -column * inverse
-        M[k, k] = inverse
-    return M
+        M[:, k] = -column / pivot
+        M[k, k] = 1.0 / pivot
+        determinant *= pivot
+    return np.log(determinant)

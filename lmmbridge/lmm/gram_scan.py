@@ -5,7 +5,7 @@ With G the k genotype columns of a position and W = D⁻¹ at the phenotype's h 
     t'S⁻¹t      t = G'W(y − Xβ)      S = G'WG − A A',  A = G'W^½ B
 
 B being an orthonormal basis of W^½X. t is one matrix product for all phenotypes. The products of the columns of G with each other
-and with X are needed against every phenotype's weights; these lie in a space of few dimensions (`weight_basis`), so that one
+and with X are needed against every phenotype's weights; these lie in a space of few dimensions (`lmmbridge.lmm.weight_basis`), so that one
 matrix product against its basis and one of its results with the coefficients give them all. S⁻¹ is applied by elimination,
 element-wise over positions × phenotypes.
 
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lmmbridge.lmm.weight_basis import weight_basis, weights_at
+from lmmbridge.lmm.weight_basis import WeightBasis, weights_at
 
 #: Pivots of S below this, relative to G'WG (the squared sine of a column and those before it), lose digits that LOD needs: use QR.
 WELL_CONDITIONED = 1e-2
@@ -85,7 +85,7 @@ def null_models(Y: np.ndarray, X: np.ndarray, values: np.ndarray | None = None, 
     c = X.shape[1]
     coefficients, vectors = np.ones((1, 1)), np.ones((n, 1))
     if values is not None:
-        basis = weight_basis(values, hsq)
+        basis = WeightBasis(values, hsq)
         vectors, coefficients = basis.vectors, np.empty((basis.vectors.shape[1], p))
     scores, rss, longest = np.empty((n, p)), np.empty(p), np.empty(p)
     R_inverse = np.empty((c, c, p if values is not None else 1))

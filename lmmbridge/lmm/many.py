@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -24,12 +25,14 @@ from lmmbridge.lmm.estimation import GRID, INDISTINGUISHABLE, Maximum, estimate_
 from lmmbridge.lmm.likelihood import LOG_2PI
 from lmmbridge.lmm.rotation import Eigen, Rotated, logdet_of_squares
 from lmmbridge.lmm.tridiagonal import Tridiagonal, TridiagonalProducts
-from lmmbridge.lmm.weight_basis import weight_basis, weights_at
+from lmmbridge.lmm.weight_basis import WeightBasis, weights_at
 
 #: Likelihoods that are maximised at a time: their weights should stay in cache.
 TOGETHER = 256
 #: Cross products lose as many digits as the largest d exceeds the smallest; beyond this it is QR's turn.
 WORST_CONDITION = 1e5
+#: Up to this one, sums of squares on the grid come from the basis of the weights, too.
+WELL_CONDITIONED = 1e3
 #: A Newton step in log h/(1−h) below this is the last: the error after it is of the order of its square.
 LAST_STEP = 1e-7
 MOST_STEPS = 15
@@ -43,8 +46,13 @@ class CrossProducts(Protocol):
     def on(self, grid: np.ndarray) -> list[list[np.ndarray]]:
         """At g values of h: element (i, j) ≥ i of the matrix in `[i][j − i]`, (1, g) where all likelihoods share it or (N, g)."""
 
-    def at(self, which: np.ndarray, hsq: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of likelihoods `which` (m,) at their own h (m,): the matrix and its two derivatives in h, each (q, q, m)."""
+    def at(self, which: np.ndarray, hsq: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of likelihoods `which` (m,) at their own h: the matrix with its first two derivatives in h, (3, q, q, m), and log|V|
+        with its, (3, m).
+        """
+
+    def along(self, which: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same at x = log h/(1−h), derivatives being in x."""
 
 
 class WeightedProducts:
@@ -60,28 +68,35 @@ class WeightedProducts:
 
     def __init__(self, values: np.ndarray, products: list[list[np.ndarray]]):
         self.values, self.products = values, products
-        grid = GRID[condition(values, GRID) <= WORST_CONDITION]
-        self._basis = weight_basis(values, np.append(grid, 0.0))
-        self._moments: list[list[np.ndarray]] | None = None
+
+    @cached_property
+    def _basis(self) -> WeightBasis:
+        return WeightBasis(self.values, np.append(GRID[condition(self.values, GRID) <= WORST_CONDITION], 0.0))
+
+    @cached_property
+    def _moments(self) -> list[list[np.ndarray]]:
+        return [[self._basis.coefficients(products) for products in row] for row in self.products]
 
     def on(self, grid: np.ndarray) -> list[list[np.ndarray]]:
         weights = weights_at(self.values, grid)
-        return [[products.T @ weights for products in row] for row in self.products]
+        if np.max(condition(self.values, grid)) > WELL_CONDITIONED:
+            return [[products.T @ weights for products in row] for row in self.products]
+        coefficients = self._basis.coefficients(weights)
+        return [[moments.T @ coefficients for moments in row] for row in self._moments]
 
-    def at(self, which: np.ndarray, hsq: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        if self._moments is None:
-            self._moments = [[self._basis.coefficients(products) for products in row] for row in self.products]
-        slope = 1.0 - self.values[:, None]
+    def at(self, which: np.ndarray, hsq: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         w = weights_at(self.values, hsq)
-        w_1 = w * w
-        w_1 *= slope
-        w_2 = w_1 * w
-        w_2 *= 2.0 * slope
-        return tuple(self._against(which, weights) for weights in (w, w_1, w_2))
+        a = (self.values[:, None] - 1.0) * w
+        M = [self._against(which, self._basis.coefficients(weights)) for weights in (w, -a * w, 2.0 * a**2 * w)]
+        return np.stack(M), np.array([-np.sum(np.log(w), axis=0), np.sum(a, axis=0), -np.sum(a**2, axis=0)])
 
-    def _against(self, which: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """(q, q, m), for weights (n, m)."""
-        coefficients, q = self._basis.coefficients(weights), len(self.products)
+    def along(self, which: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        curves = self._basis.along(x)
+        return np.stack([self._against(which, coefficients) for coefficients in curves[:, :-1]]), curves[:, -1]
+
+    def _against(self, which: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+        """(q, q, m), for weights with coefficients (r, m)."""
+        q = len(self.products)
         M = np.empty((q, q, len(which)))
         for i, row in enumerate(self._moments):
             for j, moments in enumerate(row, start=i):
@@ -139,10 +154,10 @@ def summits(eigen: Eigen | Tridiagonal, products: CrossProducts, df: int, determ
     hsq, loglik, rss = (np.full(len(which), np.nan) for _ in range(3))
     last = len(grid) - 1
     tried = certain[which] & conditioned[np.minimum(peak + 1, last)]
-    likelihoods = _Likelihoods(values, products, df, determinants)
+    likelihoods = _Likelihoods(products, df, determinants)
     ends = np.flatnonzero(tried & ((peak == 0) | (peak == last) & (grid[last] == 1.0)))
     if len(ends):
-        at = likelihoods.at(which[ends], grid[peak[ends]])
+        at = likelihoods.derived(*products.at(which[ends], grid[peak[ends]]))
         outwards = np.where(peak[ends] == 0, at.score <= 0.0, at.score >= 0.0)
         ends, at = ends[outwards], at[outwards]
         hsq[ends], loglik[ends], rss[ends] = grid[peak[ends]], at.loglik, at.rss
@@ -209,6 +224,8 @@ def _table(values: np.ndarray, grid: np.ndarray, products: CrossProducts, df: in
 
 @dataclass(frozen=True, eq=False)
 class _At:
+    """Values and derivatives, each of shape (m,)."""
+
     loglik: np.ndarray
     rss: np.ndarray
     rss_1: np.ndarray
@@ -223,32 +240,29 @@ class _At:
 class _Likelihoods:
     """N likelihoods, without their constants."""
 
-    values: np.ndarray
     products: CrossProducts
     df: int
     determinants: int
 
-    def at(self, which: np.ndarray, hsq: np.ndarray) -> _At:
-        """Likelihoods `which`, each at its own h, with derivatives in h."""
-        M, M_1, M_2 = self.products.at(which, hsq)
-        a, w = self.values - 1.0, weights_at(self.values, hsq)
-        logdet, logdet_1, logdet_2 = -np.sum(np.log(w), axis=0), a @ w, -(a**2 @ w**2)
-        p, r = len(M) - 1, self.determinants
+    def derived(self, M: np.ndarray, logdet: np.ndarray) -> _At:
+        """Likelihoods and their derivatives, from what `CrossProducts` gives: in h or in x, as those are."""
+        p, r = M.shape[1] - 1, self.determinants
+        swept, M_1, M_2 = M[0].copy(), M[1], M[2]
         if r:
-            inverse = sweep(M, r)[:r, :r]
+            logdet_N = sweep(swept, range(r))
+            inverse = swept[:r, :r]
             turned = np.einsum("ijm,jkm->ikm", inverse, M_1[:r, :r])
-            logdet -= np.linalg.slogdet(np.moveaxis(inverse, 2, 0))[1]
-            logdet_1 = logdet_1 + np.einsum("iim->m", turned)
-            logdet_2 = logdet_2 + np.einsum("ijm,jim->m", inverse, M_2[:r, :r]) - np.einsum("ijm,jim->m", turned, turned)
-        swept = sweep(M, p)
+            logdet = logdet + [logdet_N, np.einsum("iim->m", turned),
+                               np.einsum("ijm,jim->m", inverse, M_2[:r, :r]) - np.einsum("ijm,jim->m", turned, turned)]
+        sweep(swept, range(r, p))
         rss = swept[p, p]
-        z = np.concatenate([-swept[:p, p], np.ones((1, len(which)))])
+        z = np.concatenate([-swept[:p, p], np.ones((1, len(rss)))])
         M_1z = np.einsum("ijm,jm->im", M_1, z)
         rss_1 = np.einsum("im,im->m", z, M_1z)
         rss_2 = np.einsum("im,ijm,jm->m", z, M_2, z) - 2.0 * np.einsum("im,ijm,jm->m", M_1z[:p], swept[:p, :p], M_1z[:p])
         ratio = rss_1 / rss
-        return _At(-0.5 * (self.df * (LOG_2PI + np.log(rss / self.df) + 1.0) + logdet), rss, rss_1,
-                   -0.5 * (self.df * ratio + logdet_1), -0.5 * (self.df * (rss_2 / rss - ratio**2) + logdet_2))
+        return _At(-0.5 * (self.df * (LOG_2PI + np.log(rss / self.df) + 1.0) + logdet[0]), rss, rss_1,
+                   -0.5 * (self.df * ratio + logdet[1]), -0.5 * (self.df * (rss_2 / rss - ratio**2) + logdet[2]))
 
 
 def _climb(likelihoods: _Likelihoods, which: np.ndarray, grid: np.ndarray, values: np.ndarray,
@@ -261,21 +275,16 @@ def _climb(likelihoods: _Likelihoods, which: np.ndarray, grid: np.ndarray, value
     hsq, loglik, rss = (np.full(len(which), np.nan) for _ in range(3))
     left = np.arange(len(which))
     for _ in range(MOST_STEPS):
-        here = special.expit(x)
-        at = likelihoods.at(which[left], here)
-        slope = here * (1.0 - here)
-        score = at.score * slope
-        curvature = at.curvature * slope**2 + score * (1.0 - 2.0 * here)
-        low, high = np.where(score > 0.0, x, low), np.where(score > 0.0, high, x)
+        at = likelihoods.derived(*likelihoods.products.along(which[left], x))
+        low, high = np.where(at.score > 0.0, x, low), np.where(at.score > 0.0, high, x)
         with np.errstate(divide="ignore", invalid="ignore"):
-            step = -score / curvature
-        last = (curvature < 0.0) & (np.abs(step) <= LAST_STEP)
+            step = -at.score / at.curvature
+        last = (at.curvature < 0.0) & (np.abs(step) <= LAST_STEP)
         done = left[last]
-        hsq[done] = special.expit(x + step)[last]
-        change = hsq[done] - here[last]
-        loglik[done] = at.loglik[last] + 0.5 * at.score[last] * change
-        rss[done] = at.rss[last] + at.rss_1[last] * change
-        within = (curvature < 0.0) & (x + step > low) & (x + step < high)
+        hsq[done] = special.expit(x[last] + step[last])
+        loglik[done] = at.loglik[last] + 0.5 * at.score[last] * step[last]
+        rss[done] = at.rss[last] + at.rss_1[last] * step[last]
+        within = (at.curvature < 0.0) & (x + step > low) & (x + step < high)
         x = np.where(within, x + step, 0.5 * (low + high))
         left, x, low, high = left[~last], x[~last], low[~last], high[~last]
         if not len(left):

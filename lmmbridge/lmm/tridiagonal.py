@@ -7,9 +7,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 from scipy.linalg import blas, lapack
 
 from lmmbridge.lmm.rotation import zero_of, zeros_to_rounding
+from lmmbridge.lmm.weight_basis import weights_at
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,18 +102,24 @@ class TridiagonalProducts:
         y = np.arange(p, A.shape[1])
         return [[M[[i], j] for j in range(i, p)] + [M[i, p:]] for i in range(p)] + [[M[y, y]]]
 
-    def at(self, which: np.ndarray, hsq: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """As `WeightedProducts.at`."""
+    def at(self, which: np.ndarray, hsq: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `CrossProducts.at`."""
         q = self.X.shape[1] + 1
-        M, M_1, M_2 = (np.empty((q, q, len(which))) for _ in range(3))
+        M = np.empty((3, q, q, len(which)))
         for i, (j, h) in enumerate(zip(which, hsq)):
             A = np.column_stack([self.X, self.Y[:, j]])
             solved = self._solved(h, A)
             changed = self._times_change(solved)
-            M[:, :, i] = A.T @ solved
-            M_1[:, :, i] = -(solved.T @ changed)
-            M_2[:, :, i] = 2.0 * (changed.T @ self._solved(h, changed))
-        return M, M_1, M_2
+            M[0, :, :, i] = A.T @ solved
+            M[1, :, :, i] = -(solved.T @ changed)
+            M[2, :, :, i] = 2.0 * (changed.T @ self._solved(h, changed))
+        w = weights_at(self.T.values, hsq)
+        a = (self.T.values[:, None] - 1.0) * w
+        return M, np.array([-np.sum(np.log(w), axis=0), np.sum(a, axis=0), -np.sum(a**2, axis=0)])
+
+    def along(self, which: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `CrossProducts.along`."""
+        return tuple(derivatives_in_x(found, special.expit(x)) for found in self.at(which, special.expit(x)))
 
     def _solved(self, hsq: float, A: np.ndarray) -> np.ndarray:
         """V⁻¹A."""
@@ -124,3 +132,9 @@ class TridiagonalProducts:
         product[:-1] += self.T.beside[:, None] * A[1:]
         product[1:] += self.T.beside[:, None] * A[:-1]
         return product
+
+
+def derivatives_in_x(values: np.ndarray, hsq: np.ndarray) -> np.ndarray:
+    """A function and its first two derivatives in x = log h/(1−h), from those in h: shape (3, ..., m)."""
+    slope = hsq * (1.0 - hsq)
+    return np.stack([values[0], values[1] * slope, values[2] * slope**2 + values[1] * slope * (1.0 - 2.0 * hsq)])
