@@ -9,15 +9,17 @@
 Plain arrays in, frozen results out; numpy and scipy only. h is called `hsq` (it is a ratio of variances),
 K is used as given. `fit` runs the five steps.
 """
+from lmmbridge.lmm.each_position import EachPosition, each_position
 from lmmbridge.lmm.estimation import Maximum, estimate_hsq, search_end, unbounded
 from lmmbridge.lmm.fit import LmmFit, fit
 from lmmbridge.lmm.inference import profile_interval, standard_error
 from lmmbridge.lmm.least_squares import WeightedFit, least_squares
 from lmmbridge.lmm.likelihood import curvature, degrees_of_freedom, loglik, score
+from lmmbridge.lmm.many import estimate_hsq_of_many
 from lmmbridge.lmm.rotation import Eigen, Rotated, eigen_decomposition, rotate
 
 __all__ = [
-    "Eigen", "LmmFit", "Maximum", "Rotated", "WeightedFit", "curvature", "degrees_of_freedom", "eigen_decomposition",
-    "estimate_hsq", "fit", "least_squares", "loglik", "profile_interval", "rotate", "score", "search_end",
-    "standard_error", "unbounded",
+    "EachPosition", "Eigen", "LmmFit", "Maximum", "Rotated", "WeightedFit", "curvature", "degrees_of_freedom", "each_position",
+    "eigen_decomposition", "estimate_hsq", "estimate_hsq_of_many", "fit", "least_squares", "loglik", "profile_interval", "rotate",
+    "score", "search_end", "standard_error", "unbounded",
 ]

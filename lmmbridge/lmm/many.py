@@ -12,9 +12,9 @@ badly conditioned.
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Protocol
 
 import numpy as np
@@ -25,13 +25,11 @@ from lmmbridge.lmm.estimation import GRID, INDISTINGUISHABLE, Maximum, estimate_
 from lmmbridge.lmm.likelihood import LOG_2PI
 from lmmbridge.lmm.rotation import Eigen, Rotated, logdet_of_squares
 from lmmbridge.lmm.tridiagonal import Tridiagonal, TridiagonalProducts
-from lmmbridge.lmm.weight_basis import WeightBasis, weights_at
+from lmmbridge.lmm.weight_basis import WORST_CONDITION, condition, weights_at
 
 #: Likelihoods that are maximised at a time: their weights should stay in cache.
-TOGETHER = 256
-#: Cross products lose as many digits as the largest d exceeds the smallest; beyond this it is QR's turn.
-WORST_CONDITION = 1e5
-#: Up to this one, sums of squares on the grid come from the basis of the weights, too.
+TOGETHER = 1024
+#: Where V's condition number is no larger, sums on the grid come from the basis of the weights, too.
 WELL_CONDITIONED = 1e3
 #: A Newton step in log h/(1−h) below this is the last: the error after it is of the order of its square.
 LAST_STEP = 1e-7
@@ -60,27 +58,23 @@ class WeightedProducts:
 
     Parameters
     ----------
-    values : ndarray, shape (n,)
-        Eigenvalues.
-    products : list of list of ndarray
-        `products[i][j − i]` is of columns i ≤ j of A: shape (n, 1) where all likelihoods share both, or (n, N).
+    eigen : Eigen
+    against : callable
+        against(vectors (n, s)): sums over n of products of columns i ≤ j of A times each vector, in `[i][j − i]`: shape (s, 1)
+        where all likelihoods share both columns, or (s, N).
     """
 
-    def __init__(self, values: np.ndarray, products: list[list[np.ndarray]]):
-        self.values, self.products = values, products
-
-    @cached_property
-    def _basis(self) -> WeightBasis:
-        return WeightBasis(self.values, np.append(GRID[condition(self.values, GRID) <= WORST_CONDITION], 0.0))
+    def __init__(self, eigen: Eigen, against: Callable[[np.ndarray], list[list[np.ndarray]]]):
+        self.values, self._basis, self._sums = eigen.values, eigen.weight_basis, against
 
     @cached_property
     def _moments(self) -> list[list[np.ndarray]]:
-        return [[self._basis.coefficients(products) for products in row] for row in self.products]
+        return self._sums(self._basis.vectors)
 
     def on(self, grid: np.ndarray) -> list[list[np.ndarray]]:
         weights = weights_at(self.values, grid)
         if np.max(condition(self.values, grid)) > WELL_CONDITIONED:
-            return [[products.T @ weights for products in row] for row in self.products]
+            return [[sums.T for sums in row] for row in self._sums(weights)]
         coefficients = self._basis.coefficients(weights)
         return [[moments.T @ coefficients for moments in row] for row in self._moments]
 
@@ -94,9 +88,13 @@ class WeightedProducts:
         curves = self._basis.along(x)
         return np.stack([self._against(which, coefficients) for coefficients in curves[:, :-1]]), curves[:, -1]
 
+    def value(self, which: np.ndarray, hsq: np.ndarray) -> np.ndarray:
+        """The matrix alone, (q, q, m)."""
+        return self._against(which, self._basis.coefficients(weights_at(self.values, hsq)))
+
     def _against(self, which: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
         """(q, q, m), for weights with coefficients (r, m)."""
-        q = len(self.products)
+        q = len(self._moments)
         M = np.empty((q, q, len(which)))
         for i, row in enumerate(self._moments):
             for j, moments in enumerate(row, start=i):
@@ -112,8 +110,11 @@ class Summits:
     Attributes
     ----------
     hsq, loglik, rss : ndarray
+        NaN where there is none before the likelihood grows without bound.
     second_hsq, second_loglik : ndarray
         Of the next highest local maximum, NaN where there is none.
+    unbounded : ndarray of bool
+        Whether the likelihood grows without bound.
     certain : ndarray of bool
         Whether all this was found; where not, ask `estimate_hsq`.
     """
@@ -123,11 +124,12 @@ class Summits:
     rss: np.ndarray
     second_hsq: np.ndarray
     second_loglik: np.ndarray
+    unbounded: np.ndarray
     certain: np.ndarray
 
 
 def summits(eigen: Eigen | Tridiagonal, products: CrossProducts, df: int, determinants: int, constant: float | np.ndarray,
-            rounding: np.ndarray, exclude: np.ndarray) -> Summits:
+            rounding: np.ndarray, unbounded: np.ndarray) -> Summits:
     """The maxima of N likelihoods −½[df(log 2π + log(Q/df) + 1) + log|V| + log|N| + constant] over 0 ≤ h ≤ 1.
 
     Parameters
@@ -142,14 +144,15 @@ def summits(eigen: Eigen | Tridiagonal, products: CrossProducts, df: int, determ
     constant : float or ndarray, shape (N,)
     rounding : ndarray, shape (N,)
         What rounding moves the log likelihoods by.
-    exclude : ndarray of bool, shape (N,)
-        Likelihoods that are not to be maximised here.
+    unbounded : ndarray of bool, shape (N,)
+        Likelihoods that grow without bound as h → 1: their maxima before that are looked for.
     """
     end, values = search_end(eigen), eigen.values
     grid = np.concatenate([[0.0], GRID[GRID < end], [end]])
     table = _table(values, grid, products, df, determinants) - 0.5 * np.reshape(constant, (-1, 1))
     which, peak, certain = _peaks(table, rounding)
-    certain &= ~exclude
+    before = ~(unbounded[which] & (grid[peak] == end))
+    which, peak = which[before], peak[before]
     conditioned = condition(values, grid) <= WORST_CONDITION
     hsq, loglik, rss = (np.full(len(which), np.nan) for _ in range(3))
     last = len(grid) - 1
@@ -166,7 +169,7 @@ def summits(eigen: Eigen | Tridiagonal, products: CrossProducts, df: int, determ
         items = inside[start:start + TOGETHER]
         hsq[items], loglik[items], rss[items] = _climb(likelihoods, which[items], grid, table[which[items]], peak[items])
     loglik -= 0.5 * (constant if np.ndim(constant) == 0 else constant[which])
-    return _ranked(which, hsq, loglik, rss, certain)
+    return _ranked(which, hsq, loglik, rss, unbounded, certain)
 
 
 def _peaks(values: np.ndarray, rounding: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -188,7 +191,8 @@ def _peaks(values: np.ndarray, rounding: np.ndarray) -> tuple[np.ndarray, np.nda
     return which, peak, certain
 
 
-def _ranked(which: np.ndarray, hsq: np.ndarray, loglik: np.ndarray, rss: np.ndarray, certain: np.ndarray) -> Summits:
+def _ranked(which: np.ndarray, hsq: np.ndarray, loglik: np.ndarray, rss: np.ndarray, unbounded: np.ndarray,
+            certain: np.ndarray) -> Summits:
     """Of the maxima of each likelihood the highest two."""
     certain = certain.copy()
     certain[which[np.isnan(hsq)]] = False
@@ -201,22 +205,15 @@ def _ranked(which: np.ndarray, hsq: np.ndarray, loglik: np.ndarray, rss: np.ndar
             column = np.full(len(certain), np.nan)
             column[which[there]] = source[there]
             columns.append(column)
-    return Summits(*columns[:5], certain)
-
-
-def condition(values: np.ndarray, hsq: np.ndarray) -> np.ndarray:
-    """The condition number of V at each h; inf where V is not positive definite."""
-    smallest, largest = (hsq * value + (1.0 - hsq) for value in (values[0], values[-1]))
-    with np.errstate(divide="ignore"):
-        return np.where(smallest > 0.0, np.maximum(largest, smallest) / smallest, np.inf)
+    return Summits(*columns[:5], unbounded, certain)
 
 
 def _table(values: np.ndarray, grid: np.ndarray, products: CrossProducts, df: int, determinants: int) -> np.ndarray:
     """Log likelihoods without their constant, (N, g)."""
     logdet = -np.sum(np.log(weights_at(values, grid)), axis=0)
     rows = products.on(grid)
-    pivots = eliminate(rows, len(rows) - 1)
     with np.errstate(invalid="ignore", divide="ignore"):
+        pivots = eliminate(rows, len(rows) - 1)
         for pivot in pivots[:determinants]:
             logdet = logdet + np.log(pivot)
         return -0.5 * (df * (LOG_2PI + np.log(rows[-1][0] / df) + 1.0) + logdet)
@@ -333,9 +330,12 @@ def estimate_hsq_of_many(rotated: Sequence[Rotated], reml: bool = True) -> list[
             if not found.certain[j]:
                 maxima.append(estimate_hsq(one, reml))
                 continue
-            hsq, second = float(found.hsq[j]), (float(found.second_hsq[j]), float(found.second_loglik[j]))
-            maxima.append(Maximum(hsq, float(found.loglik[j]), {0.0: "0", 1.0: "1"}.get(hsq), True, False, False,
-                                  None if np.isnan(second[0]) else second))
+            first, second = ((float(hsq[j]), float(loglik[j])) if not np.isnan(hsq[j]) else None for hsq, loglik in (
+                (found.hsq, found.loglik), (found.second_hsq, found.second_loglik)))
+            if found.unbounded[j]:
+                maxima.append(Maximum(np.nan, np.inf, None, False, False, True, first))
+            else:
+                maxima.append(Maximum(*first, {0.0: "0", 1.0: "1"}.get(first[0]), True, False, False, second))
     return maxima
 
 
@@ -345,9 +345,16 @@ def summits_of(rotated: Sequence[Rotated], reml: bool) -> Summits:
     p = X.shape[1]
     Y = np.column_stack([one.y for one in rotated])
     basis, Y, constant, rounding = _reduced(Y, X, rotated[0].logdet_W, rotated[0].logdet_XtX, reml)
-    products = [[(basis[:, i] * basis[:, j])[:, None] for j in range(i, p)] + [basis[:, [i]] * Y] for i in range(p)] + [[Y * Y]]
-    return summits(eigen, WeightedProducts(eigen.values, products), len(X) - p if reml else len(X), p if reml else 0,
-                   constant, rounding, unbounded_of_many(eigen, Y, X, reml))
+    products = WeightedProducts(eigen, partial(_sums_against, basis, Y))
+    return summits(eigen, products, len(X) - p if reml else len(X), p if reml else 0, constant, rounding,
+                   unbounded_of_many(eigen, Y, X, reml))
+
+
+def _sums_against(X: np.ndarray, Y: np.ndarray, vectors: np.ndarray) -> list[list[np.ndarray]]:
+    """What `WeightedProducts` asks for, of phenotypes Y (n, N) that share X (n, p)."""
+    weighted = X.T[:, :, None] * vectors        # (p, n, s)
+    return [[(X[:, j] @ weighted[i])[:, None] for j in range(i, len(weighted))] + [weighted[i].T @ Y]
+            for i in range(len(weighted))] + [[vectors.T @ (Y * Y)]]
 
 
 def summits_of_few(T: Tridiagonal, Y: np.ndarray, X: np.ndarray, reml: bool) -> Summits:
@@ -355,9 +362,11 @@ def summits_of_few(T: Tridiagonal, Y: np.ndarray, X: np.ndarray, reml: bool) -> 
     n, p = X.shape
     logdet_W = 0.0 if T.weights is None else float(np.sum(np.log(T.weights)))
     basis, Y, constant, rounding = _reduced(T.turned(Y), T.turned(X), logdet_W, logdet_of_squares(X), reml)
-    exclude = np.full(Y.shape[1], T.values[0] <= 0.0)       # whether there is a highest point needs eigenvectors
-    return summits(T, TridiagonalProducts(T, basis, Y), n - p if reml else n, p if reml else 0, constant, rounding,
-                   exclude)
+    found = summits(T, TridiagonalProducts(T, basis, Y), n - p if reml else n, p if reml else 0, constant, rounding,
+                    np.zeros(Y.shape[1], dtype=bool))
+    if T.values[0] <= T.zero:
+        found.certain[:] = False        # whether there is a highest point needs eigenvectors
+    return found
 
 
 def _reduced(Y: np.ndarray, X: np.ndarray, logdet_W: float, logdet_XtX: float,

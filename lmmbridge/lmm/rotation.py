@@ -2,8 +2,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+
+from lmmbridge.lmm.weight_basis import WeightBasis
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,11 @@ class Eigen:
     def rank(self) -> int:
         """Numerical rank of K."""
         return int(np.sum(self.values > self.zero))
+
+    @cached_property
+    def weight_basis(self) -> WeightBasis:
+        """Of the weights at all h."""
+        return WeightBasis(self.values)
 
 
 @dataclass(frozen=True)

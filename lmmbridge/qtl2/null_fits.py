@@ -10,9 +10,9 @@ import numpy as np
 from lmmbridge import lmm
 from lmmbridge.errors import InputError
 from lmmbridge.lmm.gram_scan import NullModels, explained, null_models
-from lmmbridge.lmm.many import WORST_CONDITION, condition
 from lmmbridge.lmm.scan import residual_sums_of_squares
 from lmmbridge.lmm.tridiagonal import Tridiagonal, solve_lower
+from lmmbridge.lmm.weight_basis import WORST_CONDITION, condition
 from lmmbridge.qtl2.alignment import Batch, Kinship, rotation
 
 #: An eigen decomposition of n individuals takes the time of so many times n more genotype columns, rotated.

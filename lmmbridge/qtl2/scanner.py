@@ -14,6 +14,7 @@ from lmmbridge.progress import Progress
 from lmmbridge.qtl2.alignment import Batch, independent_columns
 from lmmbridge.qtl2.genoprobs import Genoprobs
 from lmmbridge.qtl2.null_fits import Decomposed, Part, null_parts
+from lmmbridge.qtl2.scan_each import EachScan
 from lmmbridge.qtl2.scan_setup import Setup, without_bound
 
 #: Genotype columns of the X chromosome whose mean over individuals and positions is below this do not exist there.
@@ -123,28 +124,16 @@ class Scanner:
     def _each(self, chromosome: str, eigen: lmm.Eigen, hsq: np.ndarray, notes: list[str],
               blocks: Iterable[np.ndarray]) -> Found:
         """LOD scores along one chromosome, hsq being estimated by ML at each position of the blocks (k, b, n)."""
-        batch, X = self.batch, self.batch.addcovar.to_numpy()
-        null = [np.nan if np.isnan(h) else lmm.loglik(rotated, lmm.least_squares(rotated, h), False)
-                for rotated, h in zip(lmm.rotate(eigen, batch.Y, self._null_design(chromosome)), hsq)]
-        shape = (self.setup.genoprobs[chromosome].sizes["position"], len(batch.phenotypes))
-        lod, own_hsq, unbounded = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=bool)
-        reduced, saturated = 0, False
-        for i, columns in enumerate(columns for G in blocks for columns in np.moveaxis(G, 0, 2)):
-            names = [f"x{j}" for j in range(X.shape[1] + columns.shape[1])]
-            design = independent_columns(pd.DataFrame(np.column_stack([X, columns]), columns=names)).to_numpy()
-            self.progress.advance(len(batch.phenotypes))
-            if design.shape[1] >= len(batch.ids):
-                saturated = True
-                continue
-            reduced += design.shape[1] < len(names)
-            for j, rotated in enumerate(lmm.rotate(eigen, batch.Y, design)):
-                maximum = lmm.estimate_hsq(rotated, reml=False)
-                unbounded[i, j] = maximum.unbounded
-                own_hsq[i, j], highest = maximum.bounded or (np.nan, np.nan)
-                lod[i, j] = (highest - null[j]) / np.log(10.0)
-        notes = notes + self._too_few(chromosome, range(shape[1]) if saturated else []) + _reduced(chromosome, reduced)
+        phenotypes = self.batch.phenotypes
+        scan, parts = EachScan(self.batch, eigen, self._null_design(chromosome), hsq), []
+        for G in blocks:
+            parts.append(scan.lod(G))
+            self.progress.advance(G.shape[1] * len(phenotypes))
+        lod, own_hsq, unbounded = (np.concatenate(part) for part in zip(*parts))
+        notes = notes + self._too_few(chromosome, range(len(phenotypes)) if scan.saturated else [])
+        notes += _reduced(chromosome, scan.dependent)
         if unbounded.any():
-            which = some_of(name for name, some in zip(batch.phenotypes, unbounded.any(axis=0)) if some)
+            which = some_of(name for name, some in zip(phenotypes, unbounded.any(axis=0)) if some)
             notes.append(f"chromosome '{chromosome}': at {unbounded.any(axis=1).sum()} positions the likelihood of "
                          f"pheno {which} grows without bound as hsq goes to 1; LOD is that of its highest maximum before "
                          "that, missing where there is none")
