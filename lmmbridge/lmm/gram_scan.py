@@ -45,8 +45,9 @@ class NullModels:
         Rotated covariates of all phenotypes.
     R_inverse : ndarray, shape (c, c, p)
         Inverse of the triangular factor of W^½X: W^½X R⁻¹ is orthonormal.
-    own : ndarray, shape (u, n, p)
-        Further columns W^½b, of each phenotype's own covariates: b orthonormal, also to W^½X; 0 where it has fewer.
+    own : list of ndarray, shape (n, p₁), (n, p₂), ...
+        Further columns W^½b, of each phenotype's own covariates, b orthonormal, also to W^½X: the first one of the first p₁
+        phenotypes, the second one of the first p₂ ≤ p₁, ...
     vectors : ndarray, shape (n, r)
     coefficients : ndarray, shape (r, p), or (r, 1) where all phenotypes have the same weights
         Their product is the weights.
@@ -58,7 +59,7 @@ class NullModels:
     rss: np.ndarray
     X: np.ndarray
     R_inverse: np.ndarray
-    own: np.ndarray
+    own: list[np.ndarray]
     vectors: np.ndarray
     coefficients: np.ndarray
     longest: np.ndarray
@@ -79,7 +80,7 @@ def null_models(Y: np.ndarray, X: np.ndarray, values: np.ndarray | None = None, 
     hsq : ndarray, shape (p,)
         With `values`; V must be positive definite there.
     own : list of ndarray, shape (n, uⱼ), optional
-        Rotated covariates of each phenotype alone.
+        Rotated covariates of each phenotype alone; those that have most of them come first.
     """
     n, p = Y.shape
     c = X.shape[1]
@@ -89,7 +90,8 @@ def null_models(Y: np.ndarray, X: np.ndarray, values: np.ndarray | None = None, 
         vectors, coefficients = basis.vectors, np.empty((basis.vectors.shape[1], p))
     scores, rss, longest = np.empty((n, p)), np.empty(p), np.empty(p)
     R_inverse = np.empty((c, c, p if values is not None else 1))
-    own_columns = np.zeros((0 if own is None else max(columns.shape[1] for columns in own), n, p))
+    numbers = np.array([0] if own is None else [columns.shape[1] for columns in own])
+    own_columns = [np.empty((n, np.sum(numbers > a))) for a in range(numbers[0])]
     for start in range(0, p, FITTED_TOGETHER):
         which = slice(start, min(start + FITTED_TOGETHER, p))
         weights = np.ones((1, n)) if values is None else weights_at(values, hsq[which]).T
@@ -108,7 +110,8 @@ def null_models(Y: np.ndarray, X: np.ndarray, values: np.ndarray | None = None, 
                 columns = columns - orthonormal[i] @ (orthonormal[i].T @ columns)
             columns = np.linalg.qr(columns)[0]
             residuals[i] -= columns @ (columns.T @ residuals[i])
-            own_columns[:columns.shape[1], :, j] = (root[i][:, None] * columns).T
+            for a, column in enumerate(columns.T):
+                own_columns[a][:, j] = root[i] * column
         scores[:, which] = (residuals * root).T
         rss[which] = np.sum(residuals**2, axis=1)
         longest[which] = np.max(np.sum(scaled**2, axis=1), axis=1)
@@ -157,7 +160,7 @@ def explained(null: NullModels, G: np.ndarray, beside_covariates: bool = False) 
         X_products = [(products @ coefficients).reshape(k, b, m) for products in with_X]
         R_inverse = null.R_inverse if same else null.R_inverse[:, :, which]
         A = [sum(R_inverse[j, a] * X_products[j] for j in range(a + 1)) for a in range(c)]
-        A += [(flat @ own).reshape(k, b, m) for own in null.own[:, :, which]]
+        A += [(flat @ own[:, which]).reshape(k, b, -1) for own in null.own if own.shape[1] > start]
         longest = null.longest[:1] if same else null.longest[which]
         gain[:, which], well[:, which] = _eliminated(S, A, t[:, :, which], null.rss[which],
                                                      longest if beside_covariates else np.zeros(1))
@@ -172,8 +175,9 @@ def _eliminated(S: list[np.ndarray], A: list[np.ndarray], t: np.ndarray, rss: np
     least = WELL_SCALED * np.maximum(np.max(lengths, axis=0), longest)
     scratch = np.empty_like(S[0])
     for column in A:
+        m = column.shape[2]
         for i in range(k):
-            S[i] -= np.multiply(column[i], column[i:], out=scratch[i:])
+            S[i][:, :, :m] -= np.multiply(column[i], column[i:], out=scratch[i:, :, :m])
     well = np.ones(lengths[0].shape, dtype=bool)
     t = [*t]
     gain = np.zeros(t[0].shape)

@@ -357,6 +357,49 @@ def _sums_against(X: np.ndarray, Y: np.ndarray, vectors: np.ndarray) -> list[lis
             for i in range(len(weighted))] + [[vectors.T @ (Y * Y)]]
 
 
+def summits_with_missing(eigen: Eigen, Y: np.ndarray, X: np.ndarray, missing: np.ndarray, reml: bool) -> Summits:
+    """The maxima of phenotypes that lack the values of some individuals, by the decomposition of all.
+
+    A missing value is a covariate that is 1 for this individual alone: REML is the same but for a constant, and so is ML
+    with n less the missing values for n and log|V| that of the others, which is log|V| + log|E'V⁻¹E|, E being these
+    covariates.
+
+    Parameters
+    ----------
+    eigen : Eigen
+        Of all n individuals.
+    Y : ndarray, shape (n, m)
+        Rotated; any finite numbers where values are missing.
+    X : ndarray, shape (n, p)
+        Rotated covariates.
+    missing : ndarray, shape (m, n, u)
+        E of each phenotype, rotated.
+    reml : bool
+
+    Returns
+    -------
+    Summits
+        Log likelihoods without their constant.
+    """
+    m, n, u = missing.shape
+    p = X.shape[1]
+    basis, R = np.linalg.qr(np.concatenate([missing, np.broadcast_to(X, (m, *X.shape))], axis=2))
+    along = np.swapaxes(basis, 1, 2) @ Y.T[:, :, None]
+    left = Y - (basis @ along)[:, :, 0].T
+    cancels = np.linalg.norm(Y, axis=0) + np.sum(np.linalg.norm(R, axis=1) * np.abs(np.linalg.solve(R, along)[:, :, 0]), axis=1)
+    rounding = n * np.finfo(float).eps * cancels / np.linalg.norm(left, axis=0)
+    columns = [*np.moveaxis(basis, 0, 2).swapaxes(0, 1), left]
+
+    def sums_against(vectors: np.ndarray) -> list[list[np.ndarray]]:
+        return [[vectors.T @ (one * other) for other in columns[i:]] for i, one in enumerate(columns)]
+
+    found = summits(eigen, WeightedProducts(eigen, sums_against), n - u - (p if reml else 0), u + (p if reml else 0), 0.0,
+                    rounding, np.zeros(m, dtype=bool))
+    if eigen.values[0] <= eigen.zero:
+        found.certain[:] = False        # whether there is a highest point is a matter of the others' kinship
+    return found
+
+
 def summits_of_few(T: Tridiagonal, Y: np.ndarray, X: np.ndarray, reml: bool) -> Summits:
     """The maxima of a few phenotypes Y (n, m) with covariates X (n, p), neither of them rotated."""
     n, p = X.shape
@@ -377,4 +420,4 @@ def _reduced(Y: np.ndarray, X: np.ndarray, logdet_W: float, logdet_XtX: float,
     cancels = np.linalg.norm(Y, axis=0) + np.linalg.norm(X, axis=0) @ np.abs(linalg.solve_triangular(R, along))
     left = Y - basis @ along
     rounding = len(X) * np.finfo(float).eps * cancels / np.linalg.norm(left, axis=0)
-    return basis, left, -logdet_W + (logdet_of_squares(X) - logdet_XtX if reml else 0.0), rounding
+    return basis, left, -logdet_W + (2.0 * np.sum(np.log(np.abs(np.diag(R)))) - logdet_XtX if reml else 0.0), rounding

@@ -41,7 +41,7 @@ def labelled(values: Any, name: str) -> pd.DataFrame | None:
     return pd.DataFrame(numbers_of(frame, name, missing=True), frame.index, frame.columns)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Batch:
     """Aligned data of phenotypes that share one pattern of missing values.
 
@@ -58,6 +58,10 @@ class Batch:
         1/variance.
     notes : list of str
         Which covariates were left out.
+    missing : ndarray of bool, shape (n, m), or None
+        Of joined batches: which values are missing; they are 0 in Y.
+    joined : tuple of Batch
+        The batches that were joined, in the order of their phenotypes; those who lack most come first.
     """
 
     ids: list[str]
@@ -69,6 +73,19 @@ class Batch:
     intcovar: pd.DataFrame | None
     weights: np.ndarray | None
     notes: list[str]
+    missing: np.ndarray | None = None
+    joined: tuple[Batch, ...] = ()
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Number of individuals by phenotype."""
+        return np.full(len(self.phenotypes), len(self.ids)) if self.missing is None else np.sum(~self.missing, axis=0)
+
+    def null_covariates(self, is_x_chr: bool) -> pd.DataFrame:
+        """Covariates of the null model, (n, c): on the X chromosome with those of Xcovar that do not depend on the others."""
+        if not is_x_chr or self.Xcovar is None:
+            return self.addcovar
+        return independent_columns(pd.concat([self.addcovar, self.Xcovar], axis=1))
 
 
 @dataclass(frozen=True)
@@ -106,10 +123,13 @@ class Aligned:
         """
         observed = self.pheno.notna().to_numpy()
         batches, notes, exact = [], [], []
-        for pattern in dict.fromkeys(map(tuple, observed.T)):
-            keep = np.array(pattern, dtype=bool)
-            phenotypes = [name for name, column in zip(self.pheno.columns, observed.T) if tuple(column) == pattern]
-            batch = self._batch(list(self.pheno.index[keep]), phenotypes)
+        patterns: dict[bytes, list[int]] = {}
+        for j, column in enumerate(observed.T):
+            patterns.setdefault(column.tobytes(), []).append(j)
+        for columns in patterns.values():
+            keep = observed[:, columns[0]]
+            phenotypes = [self.pheno.columns[j] for j in columns]
+            batch = self._batch(keep, columns)
             if batch is not None and len(batch.ids) > batch.addcovar.shape[1]:
                 without = _without_variance(batch)
                 exact += without.values()
@@ -123,12 +143,33 @@ class Aligned:
             raise InputError(f"{exact[0]}; leave it out")
         return batches, notes + [f"{sentence}; no results" for sentence in exact]
 
-    def _batch(self, ids: list[str], phenotypes: list[str]) -> Batch | None:
+    def joined(self, batches: list[Batch]) -> list[Batch]:
+        """Batches of phenotypes that lack few values joined to one of all individuals, the others as they are.
+
+        A missing value is the same as a covariate that is 1 for this individual and 0 for all others. It saves decomposing and
+        rotating for each pattern, and costs a column for each missing value of each phenotype.
+        """
+        n = len(self.pheno)
+        whole = self._batch(np.ones(n, dtype=bool), [])
+        alike = [batch for batch in batches if 2 * (n - len(batch.ids)) * len(batch.phenotypes) <= n
+                 and 4 * (n - len(batch.ids)) <= n and _same_columns(batch, whole)]
+        if len(alike) < 2:
+            return batches
+        alike.sort(key=lambda batch: len(batch.ids))        # those who lack most come first
+        phenotypes = [name for batch in alike for name in batch.phenotypes]
+        values = self.pheno[phenotypes].to_numpy()
+        notes = list(dict.fromkeys(note for batch in alike for note in batch.notes))
+        one = replace(whole, phenotypes=phenotypes, Y=np.nan_to_num(values), notes=notes, missing=np.isnan(values),
+                      joined=tuple(alike))
+        return [one, *(batch for batch in batches if batch not in alike)]
+
+    def _batch(self, keep: np.ndarray, columns: list[int]) -> Batch | None:
+        """The phenotypes of these columns, of these individuals."""
+        ids = list(self.pheno.index[keep])
         if len(ids) < FEWEST:
             return None
         addcovar, Xcovar, nullcovar, intcovar = (
-            None if frame is None else frame.loc[ids]
-            for frame in (self.addcovar, self.Xcovar, self.nullcovar, self.intcovar))
+            None if frame is None else frame[keep] for frame in (self.addcovar, self.Xcovar, self.nullcovar, self.intcovar))
         intercept = pd.DataFrame({"intercept": 1.0}, ids)
         given = _beside(intercept, addcovar)
         independent = which_independent(given)
@@ -137,9 +178,9 @@ class Aligned:
                  for j, name in enumerate(given.columns) if j not in independent]
         if intcovar is not None:
             intcovar = independent_columns(_beside(intercept, intcovar)).iloc[:, 1:]
-        weights = None if self.weights is None else self.weights.loc[ids].to_numpy()
-        Y = self.pheno.loc[ids, phenotypes].to_numpy()
-        return Batch(ids, phenotypes, Y, addcovar, Xcovar, nullcovar, intcovar, weights, notes)
+        weights = None if self.weights is None else self.weights.to_numpy()[keep]
+        Y = self.pheno.to_numpy()[np.ix_(keep, columns)]
+        return Batch(ids, [self.pheno.columns[j] for j in columns], Y, addcovar, Xcovar, nullcovar, intcovar, weights, notes)
 
 
 def align(order: Iterable[str], pheno: Any, addcovar: Any = None, Xcovar: Any = None, nullcovar: Any = None,
@@ -202,6 +243,12 @@ def align(order: Iterable[str], pheno: Any, addcovar: Any = None, Xcovar: Any = 
         chosen["Xcovar"] = _new_columns(chosen.get("addcovar"), chosen["Xcovar"])
     return Aligned(pheno.loc[ids], weights=None if weights is None else weights.loc[ids].iloc[:, 0], notes=notes,
                    **chosen)
+
+
+def _same_columns(batch: Batch, whole: Batch) -> bool:
+    """Whether the same covariates are independent for the individuals of a batch as for all."""
+    return all(list(batch.null_covariates(is_x).columns) == list(whole.null_covariates(is_x).columns) for is_x in (False, True)) \
+        and (batch.intcovar is None or list(batch.intcovar.columns) == list(whole.intcovar.columns))
 
 
 def independent_columns(X: pd.DataFrame) -> pd.DataFrame:

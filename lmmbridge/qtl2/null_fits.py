@@ -2,10 +2,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
+import pandas as pd
 
 from lmmbridge import lmm
 from lmmbridge.errors import InputError
@@ -66,9 +67,13 @@ class Decomposed:
 
     def __init__(self, kinship: Kinship, chromosome: str, batch: Batch, columns: int):
         self._of = chromosome, batch.ids, batch.weights
-        self._kinship = kinship
+        self._kinship, self._columns = kinship, columns
         n, m = batch.Y.shape
         self.few = m <= 1 + DECOMPOSITION * n / max(columns, 1) and self.tridiagonal is not None
+
+    def alone(self, batch: Batch) -> Decomposed:
+        """The same for the individuals of another batch."""
+        return Decomposed(self._kinship, self._of[0], batch, self._columns)
 
     @cached_property
     def eigen(self) -> lmm.Eigen:
@@ -100,6 +105,8 @@ class Part:
     groups : sequence of (ndarray of int, callable)
         Phenotypes (of `columns`) that share their weights, and a function that makes their `Group` and says how to turn
         genotype columns for it.
+    rows : ndarray of int, or None
+        Which individuals of those that have genotype columns, where not all.
     """
 
     columns: np.ndarray
@@ -109,12 +116,15 @@ class Part:
     sizes: int | np.ndarray
     beside_covariates: bool
     groups: Sequence[tuple[np.ndarray, Callable[[], tuple[Group, Callable[[np.ndarray], np.ndarray]]]]]
+    rows: np.ndarray | None = None
 
     def lod(self, G: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """LOD scores (b, m) for genotype columns (k, b, n); at which positions columns depend on others, (b,), and for which
         phenotypes no individual is left over somewhere, (m,).
         """
-        k, b, n = G.shape
+        k, b, _ = G.shape
+        if self.rows is not None:
+            G = G[:, :, self.rows]
         gain, well = explained(self.models, self.turned(G), self.beside_covariates)
         with np.errstate(divide="ignore", invalid="ignore"):
             lod = 0.5 * self.sizes * np.log10(self.null_rss / (self.models.rss - gain))
@@ -151,12 +161,33 @@ def null_parts(batch: Batch, X_null: np.ndarray, decomposed: Decomposed | None, 
     if decomposed is None:
         return [_unrotated(batch, X_null)]
     columns = np.flatnonzero(~np.isnan(hsq))
+    if batch.joined:
+        return _joined_parts(batch, X_null, decomposed, hsq)
     if decomposed.few and np.all(condition(decomposed.tridiagonal.values, hsq[columns]) <= WORST_CONDITION):
         return [_whitened(batch, X_null, decomposed, j, hsq[j]) for j in columns]
     if not len(columns):
         return []
     refuse_indefinite(decomposed.eigen.values, hsq, batch.phenotypes)
     return [_rotated(batch, X_null, decomposed.eigen, columns, hsq[columns])]
+
+
+def _joined_parts(batch: Batch, X_null: np.ndarray, decomposed: Decomposed, hsq: np.ndarray) -> list[Part]:
+    """Joined batches together, but for phenotypes whose V is badly conditioned: these as if they had not been joined."""
+    with np.errstate(invalid="ignore"):
+        well = condition(decomposed.eigen.values, hsq) <= WORST_CONDITION       # not where hsq is NaN
+    columns = np.flatnonzero(well)
+    parts = [_rotated(batch, X_null, decomposed.eigen, columns, hsq[columns])] if len(columns) else []
+    start = 0
+    for one in batch.joined:
+        here = np.arange(start, start + len(one.phenotypes))
+        start += len(here)
+        alone = np.where(well[here], np.nan, hsq[here])
+        if np.isnan(alone).all():
+            continue
+        rows = pd.Index(batch.ids).get_indexer(one.ids)
+        for part in null_parts(one, X_null[rows], decomposed.alone(one), alone):
+            parts.append(replace(part, columns=here[part.columns], rows=rows))
+    return parts
 
 
 def refuse_indefinite(values: np.ndarray, hsq: np.ndarray, phenotypes: list[str]) -> None:
@@ -189,21 +220,26 @@ def _unrotated(batch: Batch, X_null: np.ndarray) -> Part:
 
 
 def _rotated(batch: Batch, X_null: np.ndarray, eigen: lmm.Eigen, columns: np.ndarray, hsq: np.ndarray) -> Part:
-    """In the eigenvectors' coordinates: phenotypes at their own weights each."""
+    """In the eigenvectors' coordinates: phenotypes at their own weights each, and with covariates for their missing values."""
     turning = eigen.vectors if batch.weights is None else np.sqrt(batch.weights)[:, None] * eigen.vectors
     addcovar = batch.addcovar.to_numpy()
     Y, X, X_0 = (turning.T @ values for values in (batch.Y[:, columns], addcovar, X_null))
+    own = None if batch.missing is None else [turning[batch.missing[:, column]].T for column in columns]
 
     def turned(G: np.ndarray) -> np.ndarray:
         return (G.reshape(-1, G.shape[-1]) @ turning).reshape(G.shape)
 
     @lru_cache(maxsize=None)
     def group(j: int):
-        return _group_at(batch, eigen, columns[j], hsq[j], addcovar, X_null), turned
+        if batch.missing is None:
+            return _group_at(batch, eigen, columns[j], hsq[j], addcovar, X_null), turned
+        indicators = np.eye(len(Y))[:, batch.missing[:, columns[j]]]
+        return _group_at(batch, eigen, columns[j], hsq[j], np.hstack([addcovar, indicators]),
+                         np.hstack([X_null, indicators])), turned
 
-    models = null_models(Y, X, eigen.values, hsq)
-    null_rss = models.rss if X_0.shape == X.shape else null_models(Y, X_0, eigen.values, hsq).rss
-    return Part(columns, turned, models, null_rss, len(Y), batch.intcovar is not None,
+    models = null_models(Y, X, eigen.values, hsq, own)
+    null_rss = models.rss if X_0.shape == X.shape else null_models(Y, X_0, eigen.values, hsq, own).rss
+    return Part(columns, turned, models, null_rss, batch.sizes[columns], batch.intcovar is not None,
                 [(np.array([j]), lambda j=j: group(j)) for j in range(len(columns))])
 
 

@@ -70,7 +70,7 @@ def permuted_maxima(setup: Setup, permutations: np.ndarray, cores: int = 1,
     """
     phenotypes = list(setup.aligned.pheno.columns)
     maxima = pd.DataFrame(np.nan, range(len(permutations)), phenotypes)
-    batches, without = setup.aligned.batches()
+    batches, without = setup.batches()
     if without:
         raise InputError(without[0].replace(": no results", "").replace("; no results", "") + "; leave it out")
     for batch in batches:

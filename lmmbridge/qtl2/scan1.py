@@ -119,7 +119,7 @@ def scan1(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any =
     {'liver': 0.5736, 'spleen': 0.4899}
     """
     setup = set_up(genoprobs, pheno, kinship, addcovar, Xcovar, intcovar, weights, reml, model, hsq)
-    batches, notes = setup.aligned.batches()
+    batches, notes = setup.batches()
     notes = [*setup.aligned.notes, *notes]
     phenotypes = setup.aligned.pheno.columns
     lod = np.full((len(genoprobs.positions), len(phenotypes)), np.nan)

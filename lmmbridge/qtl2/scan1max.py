@@ -85,7 +85,7 @@ def scan1max(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: An
         raise InputError(f"hsq is {hsq!r}: give numbers; maxima with hsq estimated at each position are those of "
                          "scan1(hsq='each')")
     setup = set_up(genoprobs, pheno, kinship, addcovar, Xcovar, intcovar, weights, reml, model, hsq)
-    batches, notes = setup.aligned.batches()
+    batches, notes = setup.batches()
     notes = [*setup.aligned.notes, *notes]
     phenotypes = setup.aligned.pheno.columns
     maxima = np.full((len(genoprobs), len(phenotypes)), np.nan)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lmmbridge.errors import InputError
-from lmmbridge.qtl2.alignment import Aligned, Kinship, align, truth
+from lmmbridge.qtl2.alignment import Aligned, Batch, Kinship, align, truth
 from lmmbridge.qtl2.genoprobs import Genoprobs
 
 
@@ -43,6 +43,13 @@ class Setup:
     def criterion(self) -> str | None:
         """What chooses hsq; None without kinship."""
         return None if self.kinship is None else "given" if self.given is not None else "REML" if self.reml else "ML"
+
+    def batches(self) -> tuple[list[Batch], list[str]]:
+        """As `Aligned.batches`, those joined that a scan with kinship can take together."""
+        batches, notes = self.aligned.batches()
+        if self.kinship is not None and not self.each and len(batches) > 1:
+            batches = self.aligned.joined(batches)
+        return batches, notes
 
     @property
     def null_chromosomes(self) -> list[str]:

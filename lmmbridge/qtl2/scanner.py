@@ -9,13 +9,13 @@ import pandas as pd
 
 from lmmbridge import lmm
 from lmmbridge.inputs import some_of
-from lmmbridge.lmm.many import TOGETHER, estimate_hsq_of_many, summits_of_few
 from lmmbridge.progress import Progress
-from lmmbridge.qtl2.alignment import Batch, independent_columns
+from lmmbridge.qtl2.alignment import Batch
 from lmmbridge.qtl2.genoprobs import Genoprobs
 from lmmbridge.qtl2.null_fits import Decomposed, Part, null_parts
+from lmmbridge.qtl2.null_hsq import null_hsq
 from lmmbridge.qtl2.scan_each import EachScan
-from lmmbridge.qtl2.scan_setup import Setup, without_bound
+from lmmbridge.qtl2.scan_setup import Setup
 
 #: Genotype columns of the X chromosome whose mean over individuals and positions is below this do not exist there.
 ABSENT_ON_X = 1e-8
@@ -72,31 +72,14 @@ class Scanner:
         X = self._null_design(chromosome)
         if decomposed is None:
             return None, None, [], null_parts(self.batch, X, None, None)
-        hsq, notes = self._null_hsq(decomposed, X, self.setup.nulls[chromosome])
+        if self.setup.given is None:
+            hsq, notes = null_hsq(self.batch, X, decomposed, self.setup.reml, self.progress)
+        else:
+            hsq, notes = self.setup.given.loc[self.setup.nulls[chromosome], self.batch.phenotypes].to_numpy(), []
         return decomposed, hsq, notes, [] if self.setup.each else null_parts(self.batch, X, decomposed, hsq)
 
     def _null_design(self, chromosome: str) -> np.ndarray:
-        X = self.batch.addcovar
-        if self.setup.genoprobs.is_x_chr[chromosome] and self.batch.Xcovar is not None:
-            X = independent_columns(pd.concat([X, self.batch.Xcovar], axis=1))
-        return X.to_numpy()
-
-    def _null_hsq(self, decomposed: Decomposed, X: np.ndarray, null: str) -> tuple[np.ndarray, list[str]]:
-        batch, reml = self.batch, self.setup.reml
-        if self.setup.given is not None:
-            return self.setup.given.loc[null, batch.phenotypes].to_numpy(), []
-        self.progress.advance(0)            # so that Ctrl-C ends this in a thread, too
-        if decomposed.few:
-            found = summits_of_few(decomposed.tridiagonal, batch.Y, X, reml)
-            if found.certain.all():
-                return found.hsq, []
-        rotated, maxima = lmm.rotate(decomposed.eigen, batch.Y, X), []
-        for start in range(0, len(rotated), TOGETHER):
-            self.progress.advance(0)
-            maxima += estimate_hsq_of_many(rotated[start:start + TOGETHER], reml)
-        found = [(maximum.bounded or (np.nan, np.nan))[0] for maximum in maxima]
-        return np.array(found), [without_bound(name, hsq) for name, maximum, hsq in zip(batch.phenotypes, maxima, found)
-                                 if maximum.unbounded]
+        return self.batch.null_covariates(self.setup.genoprobs.is_x_chr[chromosome]).to_numpy()
 
     def chromosome(self, chromosome: str) -> Found:
         """LOD scores along one chromosome."""
@@ -118,7 +101,7 @@ class Scanner:
         return Found(lod, hsq, notes + self._too_few(chromosome, np.flatnonzero(saturated)) + _reduced(chromosome, dependent))
 
     def _too_few(self, chromosome: str, columns: Iterable[int]) -> list[str]:
-        return [f"pheno '{self.batch.phenotypes[column]}': {len(self.batch.ids)} individuals are no more than the model "
+        return [f"pheno '{self.batch.phenotypes[column]}': {self.batch.sizes[column]} individuals are no more than the model "
                 f"has coefficients on chromosome '{chromosome}'; no LOD scores there" for column in columns]
 
     def _each(self, chromosome: str, eigen: lmm.Eigen, hsq: np.ndarray, notes: list[str],

@@ -1,0 +1,63 @@
+"""hsq of a batch's phenotypes under a null model."""
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from lmmbridge import lmm
+from lmmbridge.lmm.many import TOGETHER, summits_of_few, summits_with_missing
+from lmmbridge.progress import Progress
+from lmmbridge.qtl2.alignment import Batch, rotation
+from lmmbridge.qtl2.null_fits import Decomposed
+from lmmbridge.qtl2.scan_setup import without_bound
+
+
+def null_hsq(batch: Batch, X: np.ndarray, decomposed: Decomposed, reml: bool, progress: Progress) -> tuple[np.ndarray, list[str]]:
+    """ĥ of each phenotype (m,), NaN where there is none, and notes.
+
+    Parameters
+    ----------
+    batch : Batch
+    X : ndarray, shape (n, c)
+        Covariates of the null model.
+    decomposed : Decomposed
+    reml : bool
+    progress : Progress
+        What Ctrl-C is heard by.
+    """
+    progress.advance(0)
+    if batch.joined:
+        return _of_joined(batch, X, decomposed, reml, progress)
+    if decomposed.few:
+        found = summits_of_few(decomposed.tridiagonal, batch.Y, X, reml)
+        if found.certain.all():
+            return found.hsq, []
+    rotated, maxima = lmm.rotate(decomposed.eigen, batch.Y, X), []
+    for start in range(0, len(rotated), TOGETHER):
+        progress.advance(0)
+        maxima += lmm.estimate_hsq_of_many(rotated[start:start + TOGETHER], reml)
+    hsq = np.array([(maximum.bounded or (np.nan, np.nan))[0] for maximum in maxima])
+    return hsq, [without_bound(name, h) for name, maximum, h in zip(batch.phenotypes, maxima, hsq) if maximum.unbounded]
+
+
+def _of_joined(batch: Batch, X: np.ndarray, decomposed: Decomposed, reml: bool,
+               progress: Progress) -> tuple[np.ndarray, list[str]]:
+    """By the decomposition of all individuals where that is safe, otherwise by that of those who have a value."""
+    Y, X_rotated, indicators = (rotation(decomposed.eigen, batch.weights, values) for values in (
+        batch.Y, X, np.eye(len(batch.ids))))
+    hsq, notes, lacking = np.full(len(batch.phenotypes), np.nan), [], np.sum(batch.missing, axis=0)
+    for u in np.unique(lacking):
+        columns = np.flatnonzero(lacking == u)
+        own = np.stack([indicators[:, batch.missing[:, column]] for column in columns])
+        found = summits_with_missing(decomposed.eigen, Y[:, columns], X_rotated, own, reml)
+        hsq[columns] = np.where(found.certain, found.hsq, np.nan)
+        progress.advance(0)
+    start = 0
+    for one in batch.joined:
+        here = slice(start, start + len(one.phenotypes))
+        start = here.stop
+        if np.isnan(hsq[here]).any():
+            rows = pd.Index(batch.ids).get_indexer(one.ids)
+            hsq[here], said = null_hsq(one, X[rows], decomposed.alone(one), reml, progress)
+            notes += said
+    return hsq, notes
