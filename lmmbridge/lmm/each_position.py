@@ -82,7 +82,7 @@ def each_position(eigen: Eigen, y: np.ndarray, X: np.ndarray, G: np.ndarray, rem
     G, lengths = G[:, well], lengths[:, well]
     constant = np.full(G.shape[1], 0.0 if eigen.weights is None else -np.sum(np.log(eigen.weights)))
     if reml:
-        constant += -np.sum(np.log(pivots), axis=0)[well] if logdet_XtX is None else (
+        constant += -np.sum(np.log(np.array(pivots)[:, well]), axis=0) if logdet_XtX is None else (
             2.0 * np.sum(np.log(np.abs(np.diag(R)))) - logdet_XtX[well])
     residual = np.sqrt(at_zero[-1][0][well])
     products = WeightedProducts(eigen, partial(_sums_against, basis, G, y))

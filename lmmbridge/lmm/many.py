@@ -22,6 +22,7 @@ from scipy import linalg, special
 
 from lmmbridge.lmm.elimination import eliminate, sweep
 from lmmbridge.lmm.estimation import GRID, INDISTINGUISHABLE, Maximum, estimate_hsq, search_end, unbounded_of_many
+from lmmbridge.lmm.least_squares import least_squares
 from lmmbridge.lmm.likelihood import LOG_2PI
 from lmmbridge.lmm.rotation import Eigen, Rotated, logdet_of_squares
 from lmmbridge.lmm.tridiagonal import Tridiagonal, TridiagonalProducts
@@ -34,6 +35,8 @@ WELL_CONDITIONED = 1e3
 #: A Newton step in log h/(1−h) below this is the last: the error after it is of the order of its square.
 LAST_STEP = 1e-7
 MOST_STEPS = 15
+#: 1 − h at which the null space of K shows, and the part of y'y there that is no rounding.
+NEARLY_SINGULAR, CLEARLY = 1e-6, 1e-3
 #: Grid points of the polynomial whose maximum Newton's method starts from.
 STENCIL = 7
 
@@ -322,21 +325,31 @@ def estimate_hsq_of_many(rotated: Sequence[Rotated], reml: bool = True) -> list[
     -------
     list of Maximum
     """
-    maxima: list[Maximum] = []
+    return [maximum for maximum, _ in maxima_of_many(rotated, reml)]
+
+
+def maxima_of_many(rotated: Sequence[Rotated], reml: bool) -> list[tuple[Maximum, float]]:
+    """`estimate_hsq` of phenotypes that share their covariates, and Q at the highest bounded maximum (NaN if there is none)."""
+    found: list[tuple[Maximum, float]] = []
     for start in range(0, len(rotated), TOGETHER):
         some = rotated[start:start + TOGETHER]
-        found = summits_of(some, reml)
+        summits = summits_of(some, reml)
         for j, one in enumerate(some):
-            if not found.certain[j]:
-                maxima.append(estimate_hsq(one, reml))
-                continue
-            first, second = ((float(hsq[j]), float(loglik[j])) if not np.isnan(hsq[j]) else None for hsq, loglik in (
-                (found.hsq, found.loglik), (found.second_hsq, found.second_loglik)))
-            if found.unbounded[j]:
-                maxima.append(Maximum(np.nan, np.inf, None, False, False, True, first))
-            else:
-                maxima.append(Maximum(*first, {0.0: "0", 1.0: "1"}.get(first[0]), True, False, False, second))
-    return maxima
+            found.append((_maximum(summits, j), float(summits.rss[j])) if summits.certain[j] else _alone(one, reml))
+    return found
+
+
+def _maximum(found: Summits, j: int) -> Maximum:
+    first, second = ((float(hsq[j]), float(loglik[j])) if not np.isnan(hsq[j]) else None for hsq, loglik in (
+        (found.hsq, found.loglik), (found.second_hsq, found.second_loglik)))
+    if found.unbounded[j]:
+        return Maximum(np.nan, np.inf, None, False, False, True, first)
+    return Maximum(*first, {0.0: "0", 1.0: "1"}.get(first[0]), True, False, False, second)
+
+
+def _alone(rotated: Rotated, reml: bool) -> tuple[Maximum, float]:
+    maximum = estimate_hsq(rotated, reml)
+    return maximum, np.nan if maximum.bounded is None else least_squares(rotated, maximum.bounded[0]).rss
 
 
 def summits_of(rotated: Sequence[Rotated], reml: bool) -> Summits:
@@ -405,10 +418,14 @@ def summits_of_few(T: Tridiagonal, Y: np.ndarray, X: np.ndarray, reml: bool) -> 
     n, p = X.shape
     logdet_W = 0.0 if T.weights is None else float(np.sum(np.log(T.weights)))
     basis, Y, constant, rounding = _reduced(T.turned(Y), T.turned(X), logdet_W, logdet_of_squares(X), reml)
-    found = summits(T, TridiagonalProducts(T, basis, Y), n - p if reml else n, p if reml else 0, constant, rounding,
-                    np.zeros(Y.shape[1], dtype=bool))
+    products = TridiagonalProducts(T, basis, Y)
+    found = summits(T, products, n - p if reml else n, p if reml else 0, constant, rounding, np.zeros(Y.shape[1], dtype=bool))
     if T.values[0] <= T.zero:
-        found.certain[:] = False        # whether there is a highest point needs eigenvectors
+        # As h → 1, (1 − h)A'V⁻¹A goes to the products of the parts of A in null(K). Plainly something of y is left there,
+        # outside X, and the likelihood is bounded (see `unbounded`); or eigenvectors are needed.
+        rows = products.on(np.array([1.0 - NEARLY_SINGULAR]))
+        eliminate(rows, p)
+        found.certain[:] &= NEARLY_SINGULAR * rows[-1][0][:, 0] > CLEARLY * np.sum(Y**2, axis=0)
     return found
 
 

@@ -23,9 +23,9 @@ FIRST, LAST = -15.0, 19.0
 INTERVAL, TERMS = 2.0, 20
 
 
-def weights_at(values: np.ndarray, hsq: np.ndarray) -> np.ndarray:
-    """1/(hλ + 1 − h), shape (n, m), for m values of h."""
-    return 1.0 / (np.outer(values - 1.0, hsq) + 1.0)
+def weights_at(values: np.ndarray, hsq: np.ndarray, rest: np.ndarray | None = None) -> np.ndarray:
+    """1/(hλ + 1 − h), shape (n, m), for m values of h; `rest` is 1 − h where it is known better than by subtraction."""
+    return 1.0 / (np.outer(values, hsq) + (1.0 - hsq if rest is None else rest))
 
 
 def condition(values: np.ndarray, hsq: np.ndarray) -> np.ndarray:
@@ -86,11 +86,10 @@ class WeightBasis:
         """Chebyshev series of what `along` gives, on one interval: (TERMS, 3 (r + 1))."""
         if interval not in self._known:
             x = (interval + 0.5 * (chebyshev.chebpts1(TERMS) + 1.0)) * INTERVAL
-            hsq = special.expit(x)
-            slope = hsq * (1.0 - hsq)
-            w = weights_at(self.values, hsq)
-            a = (self.values[:, None] - 1.0) * w * slope            # the derivative of log d in x
-            b = a * (1.0 - 2.0 * hsq) - a**2                        # the second one
+            hsq, rest = special.expit(x), special.expit(-x)
+            w = weights_at(self.values, hsq, rest)
+            a = (self.values[:, None] - 1.0) * w * hsq * rest       # the derivative of log d in x
+            b = a * (rest - hsq) - a**2                             # the second one
             rows = [np.vstack([self.coefficients(weights), logdet]) for weights, logdet in (
                 (w, -np.sum(np.log(w), axis=0)), (-a * w, np.sum(a, axis=0)), ((a**2 - b) * w, np.sum(b, axis=0)))]
             self._known[interval] = chebyshev.chebfit(chebyshev.chebpts1(TERMS), np.vstack(rows).T, TERMS - 1)

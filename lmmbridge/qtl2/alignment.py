@@ -36,8 +36,9 @@ def labelled(values: Any, name: str) -> pd.DataFrame | None:
         raise InputError(f"{name} has no IDs: give a pandas Series or DataFrame with the individuals' IDs as index")
     refuse_row_numbers(values, name)
     frame = frame_of(values, name)
-    finite = frame.select_dtypes("number").replace([np.inf, -np.inf], np.nan)
-    frame = frame.assign(**finite)
+    numbers = frame.select_dtypes("number")
+    if np.isinf(numbers.to_numpy(dtype=float, na_value=np.nan)).any():
+        frame = frame.assign(**numbers.replace([np.inf, -np.inf], np.nan))
     return pd.DataFrame(numbers_of(frame, name, missing=True), frame.index, frame.columns)
 
 

@@ -10,8 +10,7 @@ import pandas as pd
 
 from lmmbridge import __version__, lmm
 from lmmbridge.errors import InputError
-from lmmbridge.lmm.gram_scan import null_models
-from lmmbridge.lmm.many import TOGETHER, estimate_hsq_of_many
+from lmmbridge.lmm.many import TOGETHER, maxima_of_many
 from lmmbridge.lmm.weight_basis import weights_at
 from lmmbridge.parallel import heavy_work, run_over
 from lmmbridge.progress import Progress
@@ -128,17 +127,14 @@ def _estimates(batch: Batch, kinship: Kinship, reml: bool, progress: Progress) -
     """(ĥ, log10lik, resid_sd, notes) of each phenotype of the batch."""
     eigen = kinship.eigen("", batch.ids, batch.weights)
     X, n = batch.addcovar.to_numpy(), len(batch.ids)
-    rotated, maxima = lmm.rotate(eigen, batch.Y, X), []
+    rotated, found = lmm.rotate(eigen, batch.Y, X), []
     for start in range(0, len(rotated), TOGETHER):
         some = rotated[start:start + TOGETHER]
-        maxima += estimate_hsq_of_many(some, reml)
+        found += maxima_of_many(some, reml)
         progress.advance(len(some))
+    maxima, rss = [maximum for maximum, _ in found], np.array([rss for _, rss in found])
     hsq = np.array([(maximum.bounded or (np.nan, np.nan))[0] for maximum in maxima])
-    found = np.flatnonzero(~np.isnan(hsq))
-    rss, logdet = np.full(len(hsq), np.nan), np.full(len(hsq), np.nan)
-    if len(found):
-        rss[found] = null_models(np.column_stack([rotated[j].y for j in found]), rotated[0].X, eigen.values, hsq[found]).rss
-        logdet[found] = -np.sum(np.log(weights_at(eigen.values, hsq[found])), axis=0)
+    logdet = -np.sum(np.log(weights_at(eigen.values, hsq)), axis=0)
     log10lik = -0.5 * (n * np.log(rss) + logdet) / np.log(10.0)
     resid_sd = np.sqrt(rss / (n - X.shape[1] if reml else n))
     said = [_said(*named) for named in zip(batch.phenotypes, maxima, hsq)]

@@ -44,6 +44,8 @@ class Scanner:
 
     def __init__(self, setup: Setup, batch: Batch, progress: Progress, times: int = 1):
         self.setup, self.batch, self.progress, self._times = setup, batch, progress, times
+        rows = pd.Index(setup.genoprobs.individuals).get_indexer(batch.ids)
+        self._rows = slice(None) if np.array_equal(rows, np.arange(len(setup.genoprobs.individuals))) else rows
         self._shared: Decomposed | None = None
         self._null: dict[tuple[str, bool], tuple] = {}
         if setup.kinship is None or not setup.kinship.loco:
@@ -83,7 +85,7 @@ class Scanner:
 
     def chromosome(self, chromosome: str) -> Found:
         """LOD scores along one chromosome."""
-        blocks = genotype_blocks(self.setup.genoprobs, chromosome, self.batch)
+        blocks = genotype_blocks(self.setup.genoprobs, chromosome, self.batch, self._rows)
         decomposed, hsq, notes, parts = self.null(chromosome)
         if self.setup.each:
             return self._each(chromosome, decomposed.eigen, hsq, notes, blocks)
@@ -128,13 +130,13 @@ def _reduced(chromosome: str, positions: int) -> list[str]:
             "covariates; LOD is that of those that do not"] if positions else []
 
 
-def genotype_blocks(genoprobs: Genoprobs, chromosome: str, batch: Batch) -> Iterator[np.ndarray]:
-    """Genotype columns as they enter the model, (k, b, n) for b positions at a time: without the first, interactions last."""
+def genotype_blocks(genoprobs: Genoprobs, chromosome: str, batch: Batch, rows: np.ndarray | slice) -> Iterator[np.ndarray]:
+    """Genotype columns as they enter the model, (k, b, n) for b positions at a time: without the first, interactions last.
+
+    `rows` are those of the batch's individuals in genoprobs.
+    """
     values = genoprobs[chromosome].values
-    rows: np.ndarray | slice = pd.Index(genoprobs.individuals).get_indexer(batch.ids)
-    n, positions = len(rows), values.shape[2]
-    if np.array_equal(rows, np.arange(len(values))):
-        rows = slice(None)
+    n, positions = len(batch.ids), values.shape[2]
     columns = genotype_columns(genoprobs, chromosome)
     interactions = [] if batch.intcovar is None else list(batch.intcovar.to_numpy().T)
     k = len(columns) * (1 + len(interactions))

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from lmm_problems import orthogonal, problems, simulated
 
 from lmmbridge import lmm
-from lmmbridge.lmm.many import estimate_hsq_of_many, summits_of
+from lmmbridge.lmm.many import estimate_hsq_of_many, summits_of, summits_of_few, summits_with_missing
+from lmmbridge.lmm.tridiagonal import tridiagonal
 
 CRITERIA = pytest.mark.parametrize("reml", [True, False], ids=["REML", "ML"])
 
@@ -77,3 +78,55 @@ def test_two_maxima_are_both_found(tolerance):
     rotated = lmm.rotate(eigen, Y, U[:, -1:])
     assert sum(one.second is not None for one in estimate_hsq_of_many(rotated, False)) > 10
     assert_same_maxima(rotated, False, tolerance)
+
+
+@CRITERIA
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_few_phenotypes_by_the_tridiagonal_form(reml, weighted, tolerance):
+    problem = simulated(n=60, p=3, weighted=weighted)
+    rng = np.random.default_rng(6)
+    Y = np.column_stack([problem.y, rng.normal(size=(60, 4))])
+    T = tridiagonal(problem.K, problem.weights)
+    eigen = lmm.eigen_decomposition(problem.K, problem.weights)
+    np.testing.assert_allclose(T.values, eigen.values, rtol=0.0, atol=tolerance("many_loglik") * eigen.values[-1])
+    found = summits_of_few(T, Y, problem.X, reml)
+    assert found.certain.any()
+    for j, one in enumerate(lmm.rotate(eigen, Y, problem.X)):
+        alone = lmm.estimate_hsq(one, reml)
+        if found.certain[j]:
+            assert found.hsq[j] == pytest.approx(alone.hsq, rel=0.0, abs=tolerance("many_hsq"))
+            assert found.loglik[j] == pytest.approx(alone.loglik, rel=tolerance("many_loglik"))
+
+
+@CRITERIA
+def test_a_singular_kinship_by_the_tridiagonal_form_where_the_likelihood_is_plainly_bounded(reml, tolerance):
+    """Not where y has nothing in the null space, outside the covariates."""
+    problem = simulated(n=40, p=2, rank=30)
+    eigen = lmm.eigen_decomposition(problem.K)
+    inside = eigen.vectors[:, 10:] @ np.random.default_rng(8).normal(size=30)
+    Y = np.column_stack([problem.y, inside, inside + problem.X @ [1.0, 2.0]])
+    found = summits_of_few(tridiagonal(problem.K), Y, problem.X, reml)
+    assert found.certain.tolist() == [True, False, False]
+    alone = lmm.estimate_hsq(lmm.rotate(eigen, Y[:, :1], problem.X)[0], reml)
+    assert not alone.unbounded and found.hsq[0] == pytest.approx(alone.hsq, rel=0.0, abs=tolerance("many_hsq"))
+
+
+@CRITERIA
+@pytest.mark.parametrize("weighted", [False, True])
+def test_missing_values_are_covariates(reml, weighted, tolerance):
+    """hsq of those who have a value, from the decomposition of all."""
+    problem = simulated(n=60, p=2, weighted=weighted)
+    rng = np.random.default_rng(7)
+    Y = np.column_stack([problem.y, *rng.normal(size=(5, 60))])
+    lacking = np.array([rng.choice(60, 4, replace=False) for _ in range(6)])
+    eigen = lmm.eigen_decomposition(problem.K, problem.weights)
+    rotated = lmm.rotate(eigen, Y, problem.X)
+    root = np.ones(60) if problem.weights is None else np.sqrt(problem.weights)
+    missing = np.stack([(root[which][:, None] * eigen.vectors[which]).T for which in lacking])
+    found = summits_with_missing(eigen, np.column_stack([one.y for one in rotated]), rotated[0].X, missing, reml)
+    assert found.certain.all()
+    for j, which in enumerate(lacking):
+        keep = np.setdiff1d(np.arange(60), which)
+        own = lmm.eigen_decomposition(problem.K[np.ix_(keep, keep)], None if problem.weights is None else problem.weights[keep])
+        alone, = lmm.rotate(own, Y[keep][:, [j]], problem.X[keep])
+        assert found.hsq[j] == pytest.approx(lmm.estimate_hsq(alone, reml).hsq, rel=0.0, abs=tolerance("many_hsq"))
