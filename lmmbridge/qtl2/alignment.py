@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,7 +38,7 @@ def labelled(values: Any, name: str) -> pd.DataFrame | None:
     refuse_row_numbers(values, name)
     frame = frame_of(values, name)
     finite = frame.select_dtypes("number").replace([np.inf, -np.inf], np.nan)
-    frame = frame.assign(**finite)
+    frame = finite if finite.shape == frame.shape else frame.assign(**finite)   # which takes long with many columns
     return pd.DataFrame(numbers_of(frame, name, missing=True), frame.index, frame.columns)
 
 
@@ -93,6 +94,10 @@ class Aligned:
     intcovar: pd.DataFrame | None = None
     weights: pd.Series | None = None
     notes: tuple[str, ...] = ()
+
+    def of_phenotypes(self, columns: slice | list[int]) -> Aligned:
+        """With these phenotypes alone, for the same individuals."""
+        return replace(self, pheno=self.pheno.iloc[:, columns])
 
     def batches(self) -> tuple[list[Batch], list[str]]:
         """Phenotypes by pattern of missing values, and sentences about those that have no results.
@@ -285,8 +290,19 @@ class Kinship:
         """What the decompositions made so far have shown."""
         return list(self._notes)
 
+    def restricted(self, chromosome: str) -> Kinship:
+        """What concerns this chromosome; its notes are its own."""
+        restricted = copy(self)
+        restricted._matrices = {chromosome: self._matrices[chromosome]} if self.loco else self._matrices
+        restricted._notes = {}
+        return restricted
+
+    def say(self, notes: Iterable[str]) -> None:
+        """Add notes, of a part of this."""
+        self._notes |= dict.fromkeys(notes)
+
     def _say(self, eigenvalues: np.ndarray, whose: str) -> None:
-        self._notes |= dict.fromkeys(check_eigenvalues(eigenvalues, whose))
+        self.say(check_eigenvalues(eigenvalues, whose))
 
     def eigen(self, chromosome: str, ids: list[str], weights: np.ndarray | None) -> lmm.Eigen:
         """Eigen decomposition of twice the kinship matrix of these individuals, with weights.

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,16 @@ class Setup:
     def null_chromosomes(self) -> list[str]:
         """The chromosomes that hsq is given for, each standing for those that share its null fit."""
         return list(dict.fromkeys(self.nulls.values()))
+
+    def restricted(self, chromosome: str) -> Setup:
+        """That of one chromosome and no phenotype: without the genotypes and matrices of the others."""
+        return replace(self, genoprobs=self.genoprobs.subset(chr=[chromosome]), nulls={chromosome: self.nulls[chromosome]},
+                       kinship=None if self.kinship is None else self.kinship.restricted(chromosome),
+                       aligned=self.aligned.of_phenotypes([]))
+
+    def with_hsq(self, hsq: np.ndarray, phenotypes: list[str]) -> Setup:
+        """With the hsq of one null chromosome, which may be missing, as if they had been given."""
+        return replace(self, given=pd.DataFrame([hsq], self.null_chromosomes, phenotypes))
 
 
 def set_up(genoprobs: Genoprobs, pheno: Any, kinship: Any, addcovar: Any, Xcovar: Any, intcovar: Any, weights: Any,
