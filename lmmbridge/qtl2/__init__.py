@@ -63,6 +63,8 @@ scan1                       `scan1`                     model="binary" is refuse
                                                         genotype columns that depend on the covariates count for
                                                         nothing (R/qtl2 keeps their rounding noise)
 scan1max                    `scan1max`                  as scan1
+(none)                      `scan1_bulk`                scan1 of very many phenotypes, written to a folder as it is made
+(none)                      `read_scan1_bulk`           its LOD scores, without reading them all
 scan1perm                   `scan1perm`                 the same scheme with numpy's random numbers (``rng``), or R's;
                                                         scan_func and model="binary" are not there; with kinship and
                                                         weights an interaction is weighted once (R/qtl2: twice)
@@ -94,6 +96,8 @@ other. `to_r` and `from_r` carry the objects to a live R (`lmmbridge.rlink`) and
 with the R package.
 '''
 from lmmbridge.qtl2.blup import scan1blup
+from lmmbridge.qtl2.bulk import scan1_bulk
+from lmmbridge.qtl2.bulk_folder import read_scan1_bulk
 from lmmbridge.qtl2.check_cross2 import check_cross2
 from lmmbridge.qtl2.coefficients import Scan1Coef, scan1coef
 from lmmbridge.qtl2.cross2 import Cross2, Cross2Warning, read_cross2
@@ -120,7 +124,7 @@ __all__ = [
     "Scan1Max", "Scan1Perm", "Scan1PermSummary", "bayes_int", "calc_genoprob", "calc_kinship", "check_cross2",
     "chr_lengths", "decomp_kinship", "est_herit", "extdata", "find_peaks", "fit1", "from_r",
     "genoprob_to_alleleprob", "get_x_covar", "insert_pseudomarkers", "lod_int", "mat2strata", "max_scan1",
-    "read_cross2", "read_genoprobs", "read_kinship", "scale_kinship", "scan1", "scan1blup", "scan1coef",
-    "scan1max", "scan1perm", "summary_scan1perm", "to_r", "write_cross2", "write_genoprobs", "write_kinship",
+    "read_cross2", "read_genoprobs", "read_kinship", "read_scan1_bulk", "scale_kinship", "scan1", "scan1_bulk", "scan1blup",
+    "scan1coef", "scan1max", "scan1perm", "summary_scan1perm", "to_r", "write_cross2", "write_genoprobs", "write_kinship",
     "zip_datafiles",
 ]

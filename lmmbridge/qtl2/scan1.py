@@ -146,17 +146,19 @@ def scan1(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any =
     lod = pd.DataFrame(lod, list(genoprobs.positions), list(phenotypes), copy=False)
     hsq = None if setup.kinship is None else pd.DataFrame(
         used, lod.index if setup.each else setup.null_chromosomes, lod.columns)
-    notes += _negative(lod, genoprobs, setup)
+    notes += said_of_negative(_below_zero(lod, genoprobs), setup)
     notes += [] if setup.kinship is None else setup.kinship.notes
     return Scan1(lod, hsq, setup.aligned.pheno.notna().sum(), setup.criterion, tuple(dict.fromkeys(notes)))
 
 
-def _negative(lod: pd.DataFrame, genoprobs: Genoprobs, setup: Setup) -> list[str]:
-    """A note where the null model of the X chromosome explains what the model with the QTL cannot."""
-    if setup.aligned.Xcovar is None:
-        return []
+def _below_zero(lod: pd.DataFrame, genoprobs: Genoprobs) -> int:
+    """How many LOD scores of the X chromosome are negative."""
     on_x = [name for chromosome, array in genoprobs.items() if genoprobs.is_x_chr[chromosome]
             for name in array.coords["position"].values]
-    below = int((lod.loc[on_x] < -NEGATIVE).to_numpy().sum())
+    return int((lod.loc[on_x] < -NEGATIVE).to_numpy().sum())
+
+
+def said_of_negative(below: int, setup: Setup) -> list[str]:
+    """A note where the null model of the X chromosome explains what the model with the QTL cannot."""
     return [f"X chromosome: {below} LOD scores are below 0, since the null model there has covariates (Xcovar) that neither "
-            "the genotypes nor addcovar hold; give them as addcovar, too"] if below else []
+            "the genotypes nor addcovar hold; give them as addcovar, too"] if below and setup.aligned.Xcovar is not None else []

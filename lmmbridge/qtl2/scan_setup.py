@@ -55,6 +55,11 @@ class Setup:
                        kinship=None if self.kinship is None else self.kinship.restricted(chromosome),
                        aligned=self.aligned.of_phenotypes([]))
 
+    def of_phenotypes(self, columns: slice) -> Setup:
+        """That of some phenotypes, with notes of its own."""
+        return replace(self, aligned=self.aligned.of_phenotypes(columns),
+                       kinship=None if self.kinship is None else self.kinship.without_notes())
+
     def with_hsq(self, hsq: np.ndarray, phenotypes: list[str]) -> Setup:
         """With the hsq of one null chromosome, which may be missing, as if they had been given."""
         return replace(self, given=pd.DataFrame([hsq], self.null_chromosomes, phenotypes))

@@ -1,0 +1,212 @@
+"""Chunks of phenotypes of a bulk scan: how large they are, and what is kept of each."""
+from __future__ import annotations
+
+import os
+import pickle
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+
+from lmmbridge.errors import InputError
+from lmmbridge.files import write_atomically
+from lmmbridge.parallel import heavy_work
+from lmmbridge.progress import Progress
+from lmmbridge.qtl2.scan1 import NEGATIVE
+from lmmbridge.qtl2.scan_setup import Setup
+from lmmbridge.qtl2.scanner import Scanner
+
+#: What can be kept of a scan.
+KEEP = ("lod", "max", "above", "peaks")
+#: More phenotypes than this together do not make a scan faster.
+MOST_TOGETHER = 2048
+#: Numbers that the work takes for each position of the longest chromosome, and for each individual, per phenotype.
+PER_POSITION, PER_INDIVIDUAL = 5, 10
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept: LOD scores from `threshold` on with keep="above", `top` peaks with "peaks"."""
+
+    keep: str
+    threshold: float | None
+    top: int
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """What is kept of phenotypes that were scanned together.
+
+    Attributes
+    ----------
+    first : int
+        The first of the m phenotypes, among all.
+    hsq : ndarray, shape (null chromosomes, m)
+    lod : ndarray, shape (m, positions), or None
+        Where all LOD scores are kept.
+    phenotype, position, score : ndarray, shape (rows,)
+        Otherwise: those that are, with their places among all phenotypes and positions.
+    below_zero : int
+        LOD scores on the X chromosome that are negative.
+    notes : list of str
+    """
+
+    first: int
+    hsq: np.ndarray
+    lod: np.ndarray | None
+    phenotype: np.ndarray
+    position: np.ndarray
+    score: np.ndarray
+    below_zero: int
+    notes: list[str]
+
+
+def chunks_of(setup: Setup, kept: Kept, memory: float) -> list[range]:
+    """Phenotypes that are scanned together; by what is scanned alone, so that no number depends on where it is done.
+
+    Parameters
+    ----------
+    setup, kept
+    memory : float
+        MB that a chunk may take.
+    """
+    individuals, phenotypes = setup.aligned.pheno.shape
+    lengths = [array.sizes["position"] for array in setup.genoprobs.values()]
+    numbers = (sum(lengths) if kept.keep == "lod" else 0) + PER_POSITION * max(lengths) + PER_INDIVIDUAL * individuals
+    together = int(np.clip(1e6 * memory / (8 * numbers), 1, MOST_TOGETHER))
+    bounds = np.linspace(0, phenotypes, -(-phenotypes // together) + 1).astype(int).tolist()
+    return [range(first, end) for first, end in zip(bounds, bounds[1:])]
+
+
+def scan_chunk(setup: Setup, kept: Kept, progress: Progress, chunk: range) -> Chunk:
+    """Scan the phenotypes of a chunk, of those that `setup` has."""
+    setup = setup.of_phenotypes(slice(chunk.start, chunk.stop))
+    batches, notes = setup.aligned.batches_and_rest()
+    phenotypes, lengths = setup.aligned.pheno.columns, [array.sizes["position"] for array in setup.genoprobs.values()]
+    hsq = np.full((len(setup.null_chromosomes), len(phenotypes)), np.nan)
+    collected = {"lod": _Whole, "above": _Above}.get(kept.keep, _Peaks)(kept, len(phenotypes), lengths)
+    below_zero = 0
+    for batch in batches:
+        columns = phenotypes.get_indexer(batch.phenotypes)
+        scanner = Scanner(setup, batch, progress)
+        for i, chromosome in enumerate(setup.genoprobs):
+            found = scanner.chromosome(chromosome)
+            collected.add(i, columns, found.lod)
+            if found.hsq is not None:
+                hsq[setup.null_chromosomes.index(setup.nulls[chromosome]), columns] = found.hsq
+            if setup.genoprobs.is_x_chr[chromosome]:
+                below_zero += int((found.lod < -NEGATIVE).sum())
+            notes += found.notes
+        notes += batch.notes
+    notes += [] if setup.kinship is None else setup.kinship.notes
+    lod, phenotype, position, score = collected.kept()
+    return Chunk(chunk.start, hsq, lod, phenotype + chunk.start, position, score, below_zero, list(dict.fromkeys(notes)))
+
+
+#: What is kept where all LOD scores are, and of phenotypes that have none.
+NOTHING = np.empty(0, dtype=int), np.empty(0, dtype=int), np.empty(0)
+
+
+class _Whole:
+    """All LOD scores."""
+
+    def __init__(self, kept: Kept, phenotypes: int, lengths: list[int]):
+        self._starts = np.cumsum([0, *lengths])
+        self._lod = np.full((phenotypes, self._starts[-1]), np.nan)
+
+    def add(self, chromosome: int, columns: np.ndarray, lod: np.ndarray) -> None:
+        """Take in the LOD scores of a chromosome, positions × some of the phenotypes."""
+        self._lod[columns, self._starts[chromosome]:self._starts[chromosome + 1]] = lod.T
+
+    def kept(self) -> tuple[np.ndarray | None, np.ndarray, np.ndarray, np.ndarray]:
+        """`Chunk.lod`, and `phenotype` (from 0), `position` and `score`."""
+        return self._lod, *NOTHING
+
+
+class _Above:
+    """LOD scores from a threshold on."""
+
+    def __init__(self, kept: Kept, phenotypes: int, lengths: list[int]):
+        self._threshold, self._starts, self._found = kept.threshold, np.cumsum([0, *lengths]), [NOTHING]
+
+    def add(self, chromosome: int, columns: np.ndarray, lod: np.ndarray) -> None:
+        """As `_Whole.add`."""
+        position, column = np.nonzero(lod >= self._threshold)
+        self._found.append((columns[column], position + self._starts[chromosome], lod[position, column]))
+
+    def kept(self) -> tuple[np.ndarray | None, np.ndarray, np.ndarray, np.ndarray]:
+        """As `_Whole.kept`."""
+        phenotype, position, score = (np.concatenate(parts) for parts in zip(*self._found))
+        order = np.lexsort((position, phenotype))
+        return None, phenotype[order], position[order], score[order]
+
+
+class _Peaks:
+    """The highest LOD scores of each phenotype, one for each chromosome."""
+
+    def __init__(self, kept: Kept, phenotypes: int, lengths: list[int]):
+        self._top, self._starts = kept.top, np.cumsum([0, *lengths])
+        self._highest = np.full((len(lengths), phenotypes), -np.inf)
+        self._where = np.zeros(self._highest.shape, dtype=int)
+
+    def add(self, chromosome: int, columns: np.ndarray, lod: np.ndarray) -> None:
+        """As `_Whole.add`."""
+        if not len(lod):
+            return
+        lod = np.where(np.isnan(lod), -np.inf, lod)
+        where = np.argmax(lod, axis=0)
+        self._where[chromosome, columns] = where + self._starts[chromosome]
+        self._highest[chromosome, columns] = lod[where, np.arange(lod.shape[1])]
+
+    def kept(self) -> tuple[np.ndarray | None, np.ndarray, np.ndarray, np.ndarray]:
+        """As `_Whole.kept`."""
+        order = np.argsort(-self._highest, axis=0, kind="stable")[:self._top]
+        score = np.take_along_axis(self._highest, order, axis=0).T
+        position = np.take_along_axis(self._where, order, axis=0).T
+        phenotype, rank = np.nonzero(score > -np.inf)
+        return None, phenotype, position[phenotype, rank], score[phenotype, rank]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A chunk for another process, which finds setup and what is kept in a file."""
+
+    inputs: str
+    digest: str
+    chunk: range
+
+
+@contextmanager
+def inputs_file(file: Path, setup: Setup, kept: Kept) -> Iterator[None]:
+    """What tasks need, in a file as long as it is needed."""
+    write_atomically(file, pickle.dumps((setup, kept), protocol=5))
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def scan_chunk_there(task: Task) -> Chunk:
+    """`scan_chunk`, in another process."""
+    with _READING:      # once for all threads of the process
+        setup, kept = _inputs(task.inputs, task.digest)
+    with heavy_work():
+        return scan_chunk(setup, kept, Progress("", 0, quiet=True), task.chunk)
+
+
+_READING = Lock()
+
+
+@lru_cache(maxsize=1)
+def _inputs(file: str, digest: str) -> tuple[Setup, Kept]:
+    try:
+        with open(file, "rb") as stream:
+            return pickle.load(stream)
+    except OSError as error:
+        raise InputError(f"out: the worker on {platform.node()} cannot read {file} ({os.strerror(error.errno)}); name a folder "
+                         "that all workers see under the same path") from None
