@@ -14,7 +14,7 @@ import numpy as np
 from lmmbridge.errors import InputError
 from lmmbridge.parallel import elsewhere, heavy_work, run_over, run_tasks
 from lmmbridge.progress import Progress
-from lmmbridge.qtl2.bulk_chunks import KEEP, Chunk, Kept, Task, chunks_of, inputs_file, scan_chunk, scan_chunk_there
+from lmmbridge.qtl2.bulk_chunks import KEEP, Chunk, Kept, Task, chunks_of, job_in_file, scan_chunk, scan_chunk_there
 from lmmbridge.qtl2.bulk_folder import BulkFolder
 from lmmbridge.qtl2.genoprobs import Genoprobs
 from lmmbridge.qtl2.scan_setup import set_up
@@ -42,12 +42,12 @@ def scan1_bulk(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: 
     top : int, optional
         With keep="peaks": how many peaks.
     memory : float, default 256
-        Phenotypes that are scanned together, 2048 at most, take about so many MB. As many such chunks are under way as there
-        are `cores`, and as many more at most are waiting to be written. Results are the same to rounding whatever it is, and to
-        the last bit whatever `cores` is.
+        Phenotypes that are scanned together, 2048 at most, take about so many MB; as many such chunks are under way as there
+        are `cores`. Results are the same to rounding whatever it is, and to the last bit whatever `cores` is.
     cores : int or concurrent.futures.Executor, default 1
         Chunks of phenotypes are spread over so many threads (0 is all but one core), or over the workers of an executor, as in
-        `scan1`. Workers in other processes read the genotypes once, from a file in `out`, which they must see under its path.
+        `scan1`. Workers in other processes read the genotypes once, from a file in `out`, and write LOD scores there: they must see
+        the folder under its path.
 
     Returns
     -------
@@ -133,11 +133,11 @@ def _scan(folder: BulkFolder, cores: int | Executor, quiet: bool) -> None:
 def _scanned(folder: BulkFolder, chunks: list[range], cores: int | Executor) -> Iterator[Chunk]:
     """The chunks, scanned."""
     if elsewhere(cores):
-        with inputs_file(folder.inputs, folder.setup, folder.kept):
-            yield from run_tasks(scan_chunk_there, (Task(str(folder.inputs), folder.digest, chunk) for chunk in chunks), cores)
+        with job_in_file(folder.job_file, folder.job):
+            yield from run_tasks(scan_chunk_there, (Task(str(folder.job_file), folder.digest, chunk) for chunk in chunks), cores)
         return
     counted = Progress("", 0, quiet=True)       # by which threads hear of an error or Ctrl-C
     try:
-        yield from run_over(partial(scan_chunk, folder.setup, folder.kept, counted), chunks, cores)
+        yield from run_over(partial(scan_chunk, folder.job, counted), chunks, cores)
     finally:
         counted.cancel()

@@ -39,18 +39,25 @@ class Kept:
 
 
 @dataclass(frozen=True, eq=False)
+class Job:
+    """A scan, what is kept of it, and the file that takes all LOD scores where they are."""
+
+    setup: Setup
+    kept: Kept
+    lod_file: str
+
+
+@dataclass(frozen=True, eq=False)
 class Chunk:
-    """What is kept of phenotypes that were scanned together.
+    """What is kept of phenotypes that were scanned together, beside the file of all LOD scores.
 
     Attributes
     ----------
     first : int
         The first of the m phenotypes, among all.
     hsq : ndarray, shape (null chromosomes, m)
-    lod : ndarray, shape (m, positions), or None
-        Where all LOD scores are kept.
     phenotype, position, score : ndarray, shape (rows,)
-        Otherwise: those that are, with their places among all phenotypes and positions.
+        LOD scores that are kept one by one, with their places among all phenotypes and positions.
     below_zero : int
         LOD scores on the X chromosome that are negative.
     notes : list of str
@@ -58,7 +65,6 @@ class Chunk:
 
     first: int
     hsq: np.ndarray
-    lod: np.ndarray | None
     phenotype: np.ndarray
     position: np.ndarray
     score: np.ndarray
@@ -83,13 +89,13 @@ def chunks_of(setup: Setup, kept: Kept, memory: float) -> list[range]:
     return [range(first, end) for first, end in zip(bounds, bounds[1:])]
 
 
-def scan_chunk(setup: Setup, kept: Kept, progress: Progress, chunk: range) -> Chunk:
-    """Scan the phenotypes of a chunk, of those that `setup` has."""
-    setup = setup.of_phenotypes(slice(chunk.start, chunk.stop))
+def scan_chunk(job: Job, progress: Progress, chunk: range) -> Chunk:
+    """Scan the phenotypes of a chunk."""
+    setup = job.setup.of_phenotypes(slice(chunk.start, chunk.stop))
     batches, notes = setup.aligned.batches_and_rest()
     phenotypes, lengths = setup.aligned.pheno.columns, [array.sizes["position"] for array in setup.genoprobs.values()]
     hsq = np.full((len(setup.null_chromosomes), len(phenotypes)), np.nan)
-    collected = {"lod": _Whole, "above": _Above}.get(kept.keep, _Peaks)(kept, len(phenotypes), lengths)
+    collected = {"lod": _Whole, "above": _Above}.get(job.kept.keep, _Peaks)(job, chunk, lengths)
     below_zero = 0
     for batch in batches:
         columns = phenotypes.get_indexer(batch.phenotypes)
@@ -104,54 +110,55 @@ def scan_chunk(setup: Setup, kept: Kept, progress: Progress, chunk: range) -> Ch
             notes += found.notes
         notes += batch.notes
     notes += [] if setup.kinship is None else setup.kinship.notes
-    lod, phenotype, position, score = collected.kept()
-    return Chunk(chunk.start, hsq, lod, phenotype + chunk.start, position, score, below_zero, list(dict.fromkeys(notes)))
+    phenotype, position, score = collected.kept()
+    return Chunk(chunk.start, hsq, phenotype + chunk.start, position, score, below_zero, list(dict.fromkeys(notes)))
 
 
-#: What is kept where all LOD scores are, and of phenotypes that have none.
+#: No LOD scores.
 NOTHING = np.empty(0, dtype=int), np.empty(0, dtype=int), np.empty(0)
 
 
 class _Whole:
-    """All LOD scores."""
+    """All LOD scores, in a file."""
 
-    def __init__(self, kept: Kept, phenotypes: int, lengths: list[int]):
-        self._starts = np.cumsum([0, *lengths])
-        self._lod = np.full((phenotypes, self._starts[-1]), np.nan)
+    def __init__(self, job: Job, chunk: range, lengths: list[int]):
+        self._file, self._first, self._starts = job.lod_file, chunk.start, np.cumsum([0, *lengths])
+        self._lod = np.full((len(chunk), self._starts[-1]), np.nan)
 
     def add(self, chromosome: int, columns: np.ndarray, lod: np.ndarray) -> None:
         """Take in the LOD scores of a chromosome, positions × some of the phenotypes."""
         self._lod[columns, self._starts[chromosome]:self._starts[chromosome + 1]] = lod.T
 
-    def kept(self) -> tuple[np.ndarray | None, np.ndarray, np.ndarray, np.ndarray]:
-        """`Chunk.lod`, and `phenotype` (from 0), `position` and `score`."""
-        return self._lod, *NOTHING
+    def kept(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What is kept one by one: `phenotype` (from 0), `position` and `score`."""
+        _write_rows(self._file, self._first, self._lod)
+        return NOTHING
 
 
 class _Above:
     """LOD scores from a threshold on."""
 
-    def __init__(self, kept: Kept, phenotypes: int, lengths: list[int]):
-        self._threshold, self._starts, self._found = kept.threshold, np.cumsum([0, *lengths]), [NOTHING]
+    def __init__(self, job: Job, chunk: range, lengths: list[int]):
+        self._threshold, self._starts, self._found = job.kept.threshold, np.cumsum([0, *lengths]), [NOTHING]
 
     def add(self, chromosome: int, columns: np.ndarray, lod: np.ndarray) -> None:
         """As `_Whole.add`."""
         position, column = np.nonzero(lod >= self._threshold)
         self._found.append((columns[column], position + self._starts[chromosome], lod[position, column]))
 
-    def kept(self) -> tuple[np.ndarray | None, np.ndarray, np.ndarray, np.ndarray]:
+    def kept(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """As `_Whole.kept`."""
         phenotype, position, score = (np.concatenate(parts) for parts in zip(*self._found))
         order = np.lexsort((position, phenotype))
-        return None, phenotype[order], position[order], score[order]
+        return phenotype[order], position[order], score[order]
 
 
 class _Peaks:
     """The highest LOD scores of each phenotype, one for each chromosome."""
 
-    def __init__(self, kept: Kept, phenotypes: int, lengths: list[int]):
-        self._top, self._starts = kept.top, np.cumsum([0, *lengths])
-        self._highest = np.full((len(lengths), phenotypes), -np.inf)
+    def __init__(self, job: Job, chunk: range, lengths: list[int]):
+        self._top, self._starts = job.kept.top, np.cumsum([0, *lengths])
+        self._highest = np.full((len(lengths), len(chunk)), -np.inf)
         self._where = np.zeros(self._highest.shape, dtype=int)
 
     def add(self, chromosome: int, columns: np.ndarray, lod: np.ndarray) -> None:
@@ -163,28 +170,42 @@ class _Peaks:
         self._where[chromosome, columns] = where + self._starts[chromosome]
         self._highest[chromosome, columns] = lod[where, np.arange(lod.shape[1])]
 
-    def kept(self) -> tuple[np.ndarray | None, np.ndarray, np.ndarray, np.ndarray]:
+    def kept(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """As `_Whole.kept`."""
         order = np.argsort(-self._highest, axis=0, kind="stable")[:self._top]
         score = np.take_along_axis(self._highest, order, axis=0).T
         position = np.take_along_axis(self._where, order, axis=0).T
         phenotype, rank = np.nonzero(score > -np.inf)
-        return None, phenotype, position[phenotype, rank], score[phenotype, rank]
+        return phenotype, position[phenotype, rank], score[phenotype, rank]
+
+
+def _write_rows(file: str, first: int, rows: np.ndarray) -> None:
+    """Some rows of an array in a .npy file; written, since copying them into a memory map takes several times as long."""
+    try:
+        with open(file, "r+b", buffering=0) as stream:
+            np.lib.format.read_magic(stream)
+            np.lib.format.read_array_header_1_0(stream)
+            stream.seek(first * rows.shape[1] * rows.itemsize, os.SEEK_CUR)
+            rows.tofile(stream)
+            os.fdatasync(stream.fileno())
+    except OSError as error:
+        raise InputError(f"out: {file} cannot be written on {platform.node()} ({error.strerror or error}); what is finished is "
+                         "kept, the same call goes on from there") from None
 
 
 @dataclass(frozen=True)
 class Task:
-    """A chunk for another process, which finds setup and what is kept in a file."""
+    """A chunk for another process, which finds the job in a file."""
 
-    inputs: str
+    job_file: str
     digest: str
     chunk: range
 
 
 @contextmanager
-def inputs_file(file: Path, setup: Setup, kept: Kept) -> Iterator[None]:
-    """What tasks need, in a file as long as it is needed."""
-    write_atomically(file, pickle.dumps((setup, kept), protocol=5))
+def job_in_file(file: Path, job: Job) -> Iterator[None]:
+    """A file with the job, as long as tasks need it."""
+    write_atomically(file, pickle.dumps(job, protocol=5))
     try:
         yield
     finally:
@@ -194,19 +215,19 @@ def inputs_file(file: Path, setup: Setup, kept: Kept) -> Iterator[None]:
 def scan_chunk_there(task: Task) -> Chunk:
     """`scan_chunk`, in another process."""
     with _READING:      # once for all threads of the process
-        setup, kept = _inputs(task.inputs, task.digest)
+        job = _job(task.job_file, task.digest)
     with heavy_work():
-        return scan_chunk(setup, kept, Progress("", 0, quiet=True), task.chunk)
+        return scan_chunk(job, Progress("", 0, quiet=True), task.chunk)
 
 
 _READING = Lock()
 
 
 @lru_cache(maxsize=1)
-def _inputs(file: str, digest: str) -> tuple[Setup, Kept]:
+def _job(file: str, digest: str) -> Job:
     try:
         with open(file, "rb") as stream:
             return pickle.load(stream)
     except OSError as error:
-        raise InputError(f"out: the worker on {platform.node()} cannot read {file} ({os.strerror(error.errno)}); name a folder "
-                         "that all workers see under the same path") from None
+        raise InputError(f"out: the worker on {platform.node()} cannot read {file} ({error.strerror}); name a folder that all "
+                         "workers see under the same path") from None

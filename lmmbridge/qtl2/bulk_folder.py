@@ -20,7 +20,7 @@ from lmmbridge import __version__
 from lmmbridge.errors import InputError
 from lmmbridge.files import write_atomically
 from lmmbridge.qtl2.alignment import Kinship
-from lmmbridge.qtl2.bulk_chunks import Chunk, Kept
+from lmmbridge.qtl2.bulk_chunks import Chunk, Job, Kept
 from lmmbridge.qtl2.kinship import DecomposedKinship
 from lmmbridge.qtl2.scan1 import said_of_negative
 from lmmbridge.qtl2.scan_setup import Setup
@@ -70,21 +70,22 @@ class BulkFolder:
         return tuple(read_about(self._path)["notes"])
 
     @property
-    def inputs(self) -> Path:
-        """The file for workers in other processes."""
-        return self._path / "inputs.pickle"
+    def job(self) -> Job:
+        """What chunks are scanned with."""
+        return Job(self.setup, self.kept, str(self._path / LOD))
+
+    @property
+    def job_file(self) -> Path:
+        """Where workers in other processes find the job."""
+        return self._path / "job.pickle"
 
     def missing(self) -> list[range]:
         """The chunks that are not finished."""
         return [chunk for chunk in self._chunks if not self._file(chunk.start).exists()]
 
     def write(self, chunk: Chunk) -> None:
-        """Keep a finished chunk."""
+        """Keep a finished chunk, whose LOD scores are in lod.npy already."""
         with self._written():
-            if chunk.lod is not None:
-                lod = np.load(self._path / LOD, mmap_mode="r+")
-                lod[chunk.first:chunk.first + len(chunk.lod)] = chunk.lod
-                lod.flush()
             content = io.BytesIO()
             np.savez(content, hsq=chunk.hsq, phenotype=chunk.phenotype, position=chunk.position, score=chunk.score,
                      below_zero=chunk.below_zero, notes=np.array(json.dumps(chunk.notes)))
