@@ -14,7 +14,7 @@ import numpy as np
 from lmmbridge.errors import InputError
 from lmmbridge.parallel import elsewhere, heavy_work, run_over, run_tasks
 from lmmbridge.progress import Progress
-from lmmbridge.qtl2.bulk_chunks import KEEP, Chunk, Kept, Task, chunks_of, job_in_file, scan_chunk, scan_chunk_there
+from lmmbridge.qtl2.bulk_chunks import Chunk, Task, chunks_of, job_in_file, kept_of, scan_chunk, scan_chunk_there
 from lmmbridge.qtl2.bulk_folder import BulkFolder
 from lmmbridge.qtl2.genoprobs import Genoprobs
 from lmmbridge.qtl2.scan_setup import set_up
@@ -80,20 +80,21 @@ def scan1_bulk(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: 
     Examples
     --------
     >>> import tempfile
-    >>> from pathlib import Path
     >>> import pandas as pd
-    >>> from lmmbridge.qtl2 import calc_genoprob, calc_kinship, extdata, read_cross2, read_scan1_bulk, scan1_bulk
+    >>> from lmmbridge.qtl2 import calc_genoprob, calc_kinship, extdata, get_x_covar, read_cross2, scan1_bulk
     >>> iron = read_cross2(extdata("iron.zip"))
     >>> probs = calc_genoprob(iron, error_prob=0.002)
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> notes = scan1_bulk(probs, iron.pheno, calc_kinship(probs, "loco"), out=folder / "lod")
-    >>> round(read_scan1_bulk(folder / "lod").sel(phenotype="liver", position="D16Mit30").item(), 3)
-    7.282
-    >>> notes = scan1_bulk(probs, iron.pheno, calc_kinship(probs, "loco"), out=folder / "peaks", keep="peaks", top=2)
-    >>> pd.read_csv(folder / "peaks" / "peaks.csv").round(2).to_dict("list")["marker"]
-    ['D16Mit30', 'D2Mit17', 'D9Mit182', 'D8Mit294']
+    >>> folder = tempfile.mkdtemp()
+    >>> notes = scan1_bulk(probs, iron.pheno, calc_kinship(probs, "loco"), Xcovar=get_x_covar(iron), out=folder, keep="peaks",
+    ...                    top=2)
+    >>> print(pd.read_csv(f"{folder}/peaks.csv").round(2))
+      phenotype  chr    marker    lod
+    0     liver    2   D2Mit17   6.62
+    1     liver    8    D8Mit4   4.86
+    2    spleen    9  D9Mit182  11.27
+    3    spleen    8    D8Mit4   5.30
     """
-    kept = _kept(keep, threshold, top)
+    kept = kept_of(keep, threshold, top)
     if isinstance(memory, bool) or not isinstance(memory, Real) or not 0.0 < memory < np.inf:
         raise InputError(f"memory is {memory!r}: give the MB that phenotypes scanned together may take, a positive number")
     setup = set_up(genoprobs, pheno, kinship, addcovar, Xcovar, intcovar, weights, reml, "normal")
@@ -103,20 +104,6 @@ def scan1_bulk(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: 
     if not folder.complete:
         _scan(folder, cores, quiet)
     return folder.notes
-
-
-def _kept(keep: str, threshold: float | None, top: int | None) -> Kept:
-    if keep not in KEEP:
-        raise InputError(f"keep is {keep!r}: give one of {', '.join(KEEP)}")
-    for name, value, needs in (("threshold", threshold, "above"), ("top", top, "peaks")):
-        if (value is None) == (keep == needs):
-            raise InputError(f"keep='{keep}' needs {name}; give it" if value is None else
-                             f"{name} goes with keep='{needs}'; leave it out of keep='{keep}'")
-    if threshold is not None and (isinstance(threshold, bool) or not isinstance(threshold, Real) or np.isnan(threshold)):
-        raise InputError(f"threshold is {threshold!r}: give a LOD score")
-    if top is not None and (isinstance(top, bool) or not isinstance(top, (int, np.integer)) or top < 1):
-        raise InputError(f"top is {top!r}: give how many peaks, a whole number from 1")
-    return Kept(keep, None if threshold is None else float(threshold), 1 if top is None else int(top))
 
 
 def _scan(folder: BulkFolder, cores: int | Executor, quiet: bool) -> None:

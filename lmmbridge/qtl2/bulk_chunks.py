@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from numbers import Integral, Real
 from pathlib import Path
 from threading import Lock
 
@@ -26,7 +27,7 @@ KEEP = ("lod", "max", "above", "peaks")
 #: More phenotypes than this together do not make a scan faster.
 MOST_TOGETHER = 2048
 #: Numbers that the work takes for each position of the longest chromosome, and for each individual, per phenotype.
-PER_POSITION, PER_INDIVIDUAL = 5, 10
+PER_POSITION, PER_INDIVIDUAL = 5, 4
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,27 @@ class Kept:
     keep: str
     threshold: float | None
     top: int
+
+
+def kept_of(keep: str, threshold: float | None, top: int | None) -> Kept:
+    """What the arguments of scan1_bulk say is to be kept.
+
+    Raises
+    ------
+    InputError
+        If they do not fit together.
+    """
+    if keep not in KEEP:
+        raise InputError(f"keep is {keep!r}: give one of {', '.join(KEEP)}")
+    for name, value, needs in (("threshold", threshold, "above"), ("top", top, "peaks")):
+        if (value is None) == (keep == needs):
+            raise InputError(f"keep='{keep}' needs {name}; give it" if value is None else
+                             f"{name} goes with keep='{needs}'; leave it out of keep='{keep}'")
+    if threshold is not None and (isinstance(threshold, bool) or not isinstance(threshold, Real) or np.isnan(threshold)):
+        raise InputError(f"threshold is {threshold!r}: give a LOD score")
+    if top is not None and (isinstance(top, bool) or not isinstance(top, Integral) or top < 1):
+        raise InputError(f"top is {top!r}: give how many peaks, a whole number from 1")
+    return Kept(keep, None if threshold is None else float(threshold), 1 if top is None else int(top))
 
 
 @dataclass(frozen=True, eq=False)

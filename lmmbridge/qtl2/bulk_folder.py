@@ -51,6 +51,7 @@ class BulkFolder:
     def __init__(self, path: Path, setup: Setup, kept: Kept, chunks: list[range]):
         self.setup, self.kept, self.digest = setup, kept, digest_of(setup, kept, chunks)
         self._path, self._chunks, self._finished = path.absolute(), chunks, path.absolute() / "chunks"
+        refuse_other_folder(self._path)
         with self._written():
             self._path.mkdir(parents=True, exist_ok=True)
             if not self._there():
@@ -117,17 +118,14 @@ class BulkFolder:
 
     def _there(self) -> bool:
         """Whether this is the folder of the same scan."""
-        return (self._path / ABOUT).exists() and read_about(self._path).get("digest") == self.digest
+        return read_about(self._path).get("digest") == self.digest
 
     def _refuse_what_does_not_fit(self) -> None:
-        there = [entry.name for entry in self._path.iterdir() if not entry.name.endswith(".part")]
-        if there:
-            raise InputError(f"out: {self._path} holds " + (
-                "a scan of other inputs or options" if ABOUT in there else f"something else ({min(there)})")
-                + "; name an empty or a new folder")
+        if (self._path / ABOUT).exists():
+            raise InputError(f"out: {self._path} holds a scan of other inputs or options; name an empty or a new folder")
         needed, free = self._size(), shutil.disk_usage(self._path).free
         if needed > free:
-            raise InputError(f"out: LOD scores of {len(self.setup.aligned.pheno.columns)} phenotypes at "
+            raise InputError(f"out: LOD scores of {self.setup.aligned.pheno.shape[1]} phenotypes at "
                              f"{len(self.setup.genoprobs.positions)} positions take {needed / 1e9:.3g} GB, and {free / 1e9:.3g} "
                              f"GB are free where {self._path} is; name another folder, or keep less of them (keep)")
 
@@ -193,10 +191,10 @@ def read_scan1_bulk(out: str | os.PathLike) -> xr.DataArray:
     (2, 'D9Mit182')
     """
     folder = Path(out)
-    if not (folder / ABOUT).is_file():
-        raise InputError(f"out: {folder} is no folder of scan1_bulk; give one that it wrote")
     about = read_about(folder)
-    if about.get("keep") != "lod":
+    if "digest" not in about:
+        raise InputError(f"out: {folder} is no folder of scan1_bulk; give one that it wrote")
+    if about["keep"] != "lod":
         raise InputError(f"out: {folder} has no LOD scores of all positions; give one that scan1_bulk wrote with keep='lod'")
     if not about["complete"]:
         raise InputError(f"out: the scan in {folder} is not finished; call scan1_bulk again with the same inputs")
@@ -206,11 +204,28 @@ def read_scan1_bulk(out: str | os.PathLike) -> xr.DataArray:
         "chr": ("position", positions["chr"].to_numpy(object))})
 
 
+def refuse_other_folder(path: Path) -> None:
+    """Refuse a folder that holds something and is not that of a bulk scan.
+
+    Raises
+    ------
+    InputError
+    """
+    if path.exists() and not path.is_dir():
+        raise InputError(f"out: {path} is a file; name an empty or a new folder")
+    try:
+        there = [entry.name for entry in path.iterdir() if not entry.name.endswith(".part")] if path.exists() else []
+    except OSError as error:
+        raise InputError(f"out: {path} cannot be read ({error.strerror}); name another folder") from None
+    if there and "digest" not in read_about(path):
+        raise InputError(f"out: {path} holds something else ({min(there)}); name an empty or a new folder")
+
+
 def read_about(folder: Path) -> dict[str, Any]:
-    """What scan.json says; without meaning where it is of something else."""
+    """What scan.json says; nothing where there is none, or none of ours."""
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-    except ValueError:
+    except (FileNotFoundError, ValueError):
         about = None
     return about if isinstance(about, dict) else {}
 
