@@ -111,7 +111,13 @@ class BulkFolder:
                 table[["chr", "marker"]] = positions.to_numpy()[whole["position"]]
                 _write_table(table.assign(lod=whole["score"]), self._path / f"{self.kept.keep}.csv")
             self._say(list(dict.fromkeys([*self.setup.aligned.notes, *notes])), complete=True)
-            shutil.rmtree(self._finished)
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Take away the chunks, and what runs that were killed left of others."""
+        shutil.rmtree(self._finished)
+        for left in (self.job_file, *self._path.glob("*.part")):
+            left.unlink(missing_ok=True)
 
     def _file(self, first: int) -> Path:
         return self._finished / f"{first:08d}.npz"
@@ -184,11 +190,11 @@ def read_scan1_bulk(out: str | os.PathLike) -> xr.DataArray:
     >>> import tempfile
     >>> from lmmbridge.qtl2 import calc_genoprob, extdata, read_cross2, read_scan1_bulk, scan1_bulk
     >>> iron = read_cross2(extdata("iron.zip"))
-    >>> folder = tempfile.mkdtemp()
-    >>> notes = scan1_bulk(calc_genoprob(iron, error_prob=0.002), iron.pheno, out=folder)
-    >>> lod = read_scan1_bulk(folder)
-    >>> lod.sizes["phenotype"], lod.sel(phenotype="spleen").idxmax().item()
-    (2, 'D9Mit182')
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     notes = scan1_bulk(calc_genoprob(iron, error_prob=0.002), iron.pheno, out=folder)
+    ...     lod = read_scan1_bulk(folder)
+    ...     print(dict(lod.sizes), lod.sel(phenotype="spleen").idxmax().item())
+    {'phenotype': 2, 'position': 66} D9Mit182
     """
     folder = Path(out)
     about = read_about(folder)
