@@ -6,7 +6,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import astuple
 from pathlib import Path
@@ -94,24 +94,27 @@ class BulkFolder:
 
     def finish(self) -> None:
         """Make the tables of the finished chunks, and take these away."""
-        parts = []
+        notes, below_zero, hsq = list(self.setup.aligned.notes), 0, []
+        for part in self._parts():
+            notes += json.loads(part["notes"].item())
+            below_zero += part["below_zero"].item()
+            hsq.append(part["hsq"])
+        notes += said_of_negative(below_zero, self.setup)
+        positions, phenotypes = _positions(self.setup), _phenotypes(self.setup, np.concatenate(hsq, axis=1))
+        with self._written():
+            _write_tables([positions], self._path / POSITIONS)
+            _write_tables([phenotypes], self._path / PHENOTYPES)
+            if self.kept.keep != "lod":
+                rows = (_rows(part, phenotypes, positions) for part in self._parts())
+                _write_tables(rows, self._path / f"{self.kept.keep}.csv")
+            self._say(list(dict.fromkeys(notes)), complete=True)
+            self._tidy()
+
+    def _parts(self) -> Iterator[Mapping[str, np.ndarray]]:
+        """What is in the files of the finished chunks."""
         for chunk in self._chunks:
             with np.load(self._file(chunk.start)) as part:
-                parts.append({name: part[name] for name in part.files})
-        whole = {name: np.concatenate([part[name] for part in parts], axis=-1)
-                 for name in ("hsq", "phenotype", "position", "score")}
-        positions = _positions(self.setup)
-        notes = [note for part in parts for note in json.loads(part["notes"].item())]
-        notes += said_of_negative(sum(int(part["below_zero"]) for part in parts), self.setup)
-        with self._written():
-            _write_table(positions, self._path / POSITIONS)
-            _write_table(_phenotypes(self.setup, whole["hsq"]), self._path / PHENOTYPES)
-            if self.kept.keep != "lod":
-                table = pd.DataFrame({"phenotype": self.setup.aligned.pheno.columns.to_numpy()[whole["phenotype"]]})
-                table[["chr", "marker"]] = positions.to_numpy()[whole["position"]]
-                _write_table(table.assign(lod=whole["score"]), self._path / f"{self.kept.keep}.csv")
-            self._say(list(dict.fromkeys([*self.setup.aligned.notes, *notes])), complete=True)
-            self._tidy()
+                yield part
 
     def _tidy(self) -> None:
         """Take away the chunks, and what runs that were killed left of others."""
@@ -286,5 +289,19 @@ def _phenotypes(setup: Setup, hsq: np.ndarray) -> pd.DataFrame:
     return pd.concat([table, pd.DataFrame(hsq.T, columns=names)], axis=1)
 
 
-def _write_table(table: pd.DataFrame, path: Path) -> None:
-    write_atomically(path, table.to_csv(index=False))
+def _rows(part: Mapping[str, np.ndarray], phenotypes: pd.DataFrame, positions: pd.DataFrame) -> pd.DataFrame:
+    """LOD scores of a chunk that are kept one by one."""
+    phenotype, position = (part[name] for name in ("phenotype", "position"))
+    return pd.DataFrame({"phenotype": phenotypes["phenotype"].to_numpy()[phenotype], **{
+        name: positions[name].to_numpy()[position] for name in positions}, "lod": part["score"]})
+
+
+def _write_tables(tables: Iterable[pd.DataFrame], path: Path) -> None:
+    """Tables with the same columns as one CSV file, which is there when it is whole."""
+    part = path.with_name(f".{path.name}.part")
+    with open(part, "w", encoding="utf-8", newline="") as stream:
+        for i, table in enumerate(tables):
+            table.to_csv(stream, index=False, header=i == 0)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(part, path)
