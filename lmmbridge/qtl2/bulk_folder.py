@@ -57,7 +57,9 @@ class BulkFolder:
             if not self._there():
                 self._refuse_what_does_not_fit()
                 self._say([], complete=False)
-            if not self.complete:
+            if self.complete:
+                self._tidy()
+            else:
                 self._begin()
 
     @property
@@ -118,7 +120,7 @@ class BulkFolder:
 
     def _tidy(self) -> None:
         """Take away the chunks, and what runs that were killed left of others."""
-        shutil.rmtree(self._finished)
+        shutil.rmtree(self._finished, ignore_errors=True)
         for left in (self.job_file, *self._path.glob("*.part")):
             left.unlink(missing_ok=True)
 
