@@ -27,10 +27,12 @@ def dask_executor(address: str) -> Iterator[Executor]:
     """
     try:
         from distributed import Client
+        from distributed.comm import get_address_host_port
     except ImportError:
         raise InputError("--dask needs the Python package distributed, which is not installed; on Debian: apt-get install "
                          "python3-distributed, elsewhere: pip install 'lmmbridge[dask]'") from None
     try:
+        get_address_host_port(address)      # a client that is made of no address takes long to go away
         client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:      # OSError: no answer; ValueError: no address
         raise InputError(f"--dask: no scheduler answers at '{address}' ({error}); give the address that dask-scheduler writes "
