@@ -1,4 +1,6 @@
-"""The command line: `lmmbridge validate`, `report`, `figures`, `compare`, `herit`, `scan`, `bulk-scan`, `peaks`, `doctor`, `divergences`, `explain`, `install-r`."""
+"""The command line: `lmmbridge validate`, `report`, `figures`, `compare`, `record`, `herit`, `scan`, `bulk-scan`, `peaks`, `doctor`,
+`divergences`, `explain`, `install-r`.
+"""
 from __future__ import annotations
 
 import os

@@ -347,8 +347,8 @@ with RunsOutOfRoom(1) as pool:
 def test_a_file_that_cannot_be_written(tmp_path):
     """What is finished is kept."""
     done = subprocess.run([sys.executable, "-c", NO_ROOM, Path(__file__).parent, tmp_path / "out"], capture_output=True, text=True)
-    assert re.fullmatch(rf"out: {re.escape(str(tmp_path))}/out/lod.npy cannot be written on .* \(.*\); what is finished is kept, the "
-                        "same call goes on from there\n", done.stdout), done
+    assert re.fullmatch(rf"out: {re.escape(str(tmp_path))}/out/lod.npy cannot be written on .* \(.*\); what is finished is kept, "
+                        "the same call goes on from there\n", done.stdout), done
     assert len(list((tmp_path / "out" / "chunks").glob("*.npz"))) > 1
     scan1_bulk(**scan_of("none", phenotypes=200), out=tmp_path / "out", memory=SMALL)
     scan1_bulk(**scan_of("none", phenotypes=200), out=tmp_path / "whole", memory=SMALL)
