@@ -14,7 +14,7 @@ setup:
 .r-library/.ready: scripts/setup.sh $(R_PACKAGES) | .venv/.ready
 	scripts/setup.sh r
 
-# What only tests need: a browser and LaTeX.
+# What only tests need: a browser, LaTeX and Dask.
 .venv/.tools-ready: scripts/setup.sh | .venv/.ready
 	scripts/setup.sh tools
 

@@ -20,15 +20,17 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     """
     part = None
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as part:
-            part.write(content.encode("utf-8", "replace") if isinstance(content, str) else content)
-            part.flush()
-            os.fsync(part.fileno())
-        os.chmod(part.name, 0o644)
-        os.replace(part.name, path)
+        # Not NamedTemporaryFile, which has a finaliser, in which Ctrl-C would go unheard.
+        handle, part = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+        with open(handle, "wb") as stream:
+            stream.write(content.encode("utf-8", "replace") if isinstance(content, str) else content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(part, 0o644)
+        os.replace(part, path)
     finally:
         if part is not None:
-            Path(part.name).unlink(missing_ok=True)
+            Path(part).unlink(missing_ok=True)
 
 
 def check_new_file(path: Path, option: str) -> None:

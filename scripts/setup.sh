@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Set-up of lmmbridge: `scripts/setup.sh python` fills .venv/, `scripts/setup.sh r` fills .r-library/, `scripts/setup.sh tools`
-# gets the browser and the LaTeX in which tests look at reports, and what checks the R packages, `scripts/setup.sh bench` gets
+# gets the browser and the LaTeX in which tests look at reports, Dask, and what checks the R packages, `scripts/setup.sh bench` gets
 # the programs beside which `make bench` measures.
 # Each step looks first whether there is anything to do, so the script can be cut and run again at any time.
 set -euo pipefail
@@ -19,8 +19,8 @@ PYTHON_PACKAGES="python3-venv python3-setuptools python3-wheel python3-pip pytho
 R_PACKAGES="r-base-dev r-cran-nlme r-cran-testthat r-cran-rcpp r-cran-rcppeigen r-cran-yaml
     r-cran-jsonlite r-cran-data.table r-cran-rsqlite r-cran-ncdf4 r-cran-reticulate"
 
-TOOLS="r-cran-knitr r-cran-rmarkdown r-cran-roxygen2 pandoc qpdf python3-selenium chromium chromium-driver latexmk lmodern
-    poppler-utils texlive-latex-base texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended"
+TOOLS="r-cran-knitr r-cran-rmarkdown r-cran-roxygen2 pandoc qpdf python3-selenium python3-distributed chromium chromium-driver
+    latexmk lmodern poppler-utils texlive-latex-base texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended"
 
 BENCH="gemma r-cran-lme4"
 
@@ -109,7 +109,7 @@ setup_tools() {
     if has_apt; then
         (apt_install $TOOLS) || say "going on without these tools: tests that need one of them are skipped, and say so"
     else
-        say "no apt-get here: tests that need Chromium, its driver, selenium, latexmk, pandoc or R's knitr, rmarkdown and roxygen2" \
+        say "no apt-get here: tests that need Chromium, its driver, selenium, latexmk, pandoc, distributed or R's knitr, rmarkdown and roxygen2" \
             "are skipped where these are missing"
     fi
     touch .venv/.tools-ready

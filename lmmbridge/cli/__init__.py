@@ -1,4 +1,6 @@
-"""The command line: `lmmbridge validate`, `report`, `figures`, `compare`, `herit`, `scan`, `peaks`, `doctor`, `divergences`, `explain`, `install-r`."""
+"""The command line: `lmmbridge validate`, `report`, `figures`, `compare`, `record`, `herit`, `scan`, `bulk-scan`, `peaks`, `doctor`,
+`divergences`, `explain`, `install-r`.
+"""
 from __future__ import annotations
 
 import os
@@ -8,6 +10,7 @@ import warnings
 import click
 
 from lmmbridge import InputError, __version__
+from lmmbridge.cli.bulk_scan import bulk_scan
 from lmmbridge.cli.compare import compare
 from lmmbridge.cli.explain import explain
 from lmmbridge.cli.herit import herit
@@ -21,7 +24,7 @@ from lmmbridge.cli.validate import validate
 from lmmbridge.rlink.errors import RLinkError
 
 #: What is left of a command that Ctrl-C ends.
-LEFT = {"validate": "what is finished is kept, the same command goes on from there"}
+LEFT = dict.fromkeys(("validate", "bulk-scan"), "what is finished is kept, the same command goes on from there")
 
 
 class Group(click.Group):
@@ -58,5 +61,5 @@ def _say(otherwise):
     return show
 
 
-for command in (validate, report, figures, compare, record, herit, scan, peaks, doctor, divergences, explain, install_r):
+for command in (validate, report, figures, compare, record, herit, scan, bulk_scan, peaks, doctor, divergences, explain, install_r):
     main.add_command(command)

@@ -9,13 +9,12 @@ import pandas as pd
 
 from lmmbridge import InputError
 from lmmbridge.cli.options import FILE
+from lmmbridge.cli.scan_inputs import PLACE
 from lmmbridge.qtl2.maps import Map
 from lmmbridge.qtl2.peaks import find_peaks
 from lmmbridge.qtl2.scan1 import Scan1
 from lmmbridge.tables import read_csv
 
-#: The columns of lod.csv that say where a position is.
-PLACE = ["chr", "pos", "marker"]
 
 @click.command(epilog="Example: lmmbridge peaks scan --threshold 4 --drop 1.5 > peaks.csv")
 @click.argument("scans", nargs=-1, required=True, type=FILE, metavar="DIR|lod.csv...")

@@ -3,8 +3,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,53 +10,32 @@ import click
 import numpy as np
 import pandas as pd
 
-from lmmbridge import InputError, __version__
-from lmmbridge.cli import inputs
-from lmmbridge.cli.options import FORMATS, FILE, model_options, names_in, say
+from lmmbridge import InputError
+from lmmbridge.cli.options import FORMATS, FILE, names_in, say
+from lmmbridge.cli.scan_inputs import PLACE, scan_inputs, scan_options, workers
 from lmmbridge.files import check_new_folder, new_folder
-from lmmbridge.cli.peaks import PLACE
 from lmmbridge.progress import track
 from lmmbridge.qtl2.centred_effects import centred_effects
-from lmmbridge.qtl2.cross2 import read_cross2
 from lmmbridge.qtl2.genoprobs import Genoprobs
 from lmmbridge.qtl2.peaks import find_peaks
 from lmmbridge.qtl2.scan1 import Scan1, scan1
-from lmmbridge.qtl2.x_covar import get_x_covar
 
 #: How peaks.csv is made, as find_peaks does it by default, with intervals.
 THRESHOLD, DROP = 3.0, 1.5
 #: More genotypes than this are not drawn in one figure.
 MOST_CURVES = 8
-STEP = 1.0
-#: Kinship that is computed from the probabilities.
-COMPUTED = ("overall", "loco")
 #: (chromosome, phenotype) → effects and their standard errors, positions × genotypes.
 Effects = dict[tuple[str, str], tuple[pd.DataFrame, pd.DataFrame]]
 
 
 @click.command(epilog="Example: lmmbridge scan --cross iron.zip --out scan --covar sex --effects 16")
-@click.option("--cross", "cross_file", required=True, type=FILE, help="R/qtl2 control file or zip bundle.")
 @click.option("--out", required=True, type=FILE, help="Folder for the results, new or empty.")
-@click.option("--probs", type=FILE, help="Genotype or allele probabilities (netCDF, as write_genoprobs writes it). "
-              "Default: computed by R/qtl2.")
-@click.option("--map", "map_file", type=FILE, help="Map of the positions in --probs, where they are not markers of the "
-              "cross: CSV with the columns marker, chr and pos.")
-@click.option("--step", type=click.FloatRange(min=0.0), default=None, help="Compute probabilities at positions so far "
-              f"apart (cM), beside the markers; 0: at the markers alone. [default: {STEP:g}]")
-@click.option("--allele-probs", is_flag=True, help="Scan with the probabilities of founder alleles, not of genotypes.")
-@click.option("--kinship", default="loco", show_default=True, metavar="none|overall|loco|FILE", help="No polygenic "
-              "effect; kinship from all chromosomes; from all but the one that is scanned; or from a .nc, GRM, .rel, "
-              "GEMMA or CSV file.")
-@click.option("--intcovar", help="Covariates that interact with the QTL: names, separated by commas.")
-@click.option("--no-xcovar", is_flag=True, help="Leave out the covariates (sex, cross direction) that the null model "
-              "of the X chromosome has otherwise.")
+@scan_options
 @click.option("--hsq", metavar="each|NUMBER", help="Estimate hsq again at each position (with --ml), or use this "
               "value. Default: estimate it under the null model.")
-@model_options
 @click.option("--effects", metavar="CHR,...", help="Effects of the genotypes along these chromosomes, too.")
 @click.option("--plot-format", type=click.Choice(FORMATS), default=FORMATS[0], show_default=True)
-def scan(cross_file, out, probs, map_file, step, allele_probs, kinship, intcovar, no_xcovar, hsq, covar, weights, ml,
-         pheno, error_prob, cores, effects, plot_format) -> None:
+def scan(out, kinship, ml, cores, dask, hsq, effects, plot_format, **given) -> None:
     """Genome scan of a cross with a single-QTL model.
 
     As R/qtl2's scan1 does it, with get_x_covar's covariates in the null model of the X chromosome.
@@ -68,52 +45,26 @@ def scan(cross_file, out, probs, map_file, step, allele_probs, kinship, intcovar
     a figure of the LOD curves for each phenotype (lod-NAME) and one of all (lod), and scan.json with what was done.
     With --effects also effects.csv (deviations from the mean of the genotypes, with their standard errors; where
     intcovar is 0) and their figures (effects-CHR-NAME).
+
+    For thousands of phenotypes see `lmmbridge bulk-scan`.
     """
     check_new_folder(out)
-    if probs is not None and step is not None:
-        raise InputError("--step is for probabilities that are to be computed; leave it out with --probs")
-    if probs is None and map_file is not None:
-        raise InputError("--map goes with --probs; without them the map is that of the cross")
     if hsq is not None and kinship == "none":
         raise InputError("--hsq has no meaning without kinship; leave it out, or give --kinship")
     if hsq == "each" and not ml:
         raise InputError("--hsq each compares models with different fixed effects, which REML cannot: give --ml, too")
-    cross = read_cross2(cross_file)
-    pheno = inputs.phenotypes(cross, pheno)
-    addcovar = inputs.covariates(cross, covar, "--covar")
-    intcovar = inputs.covariates(cross, intcovar, "--intcovar")
-    weights = inputs.weights(weights)
-    taken = set(pheno.columns) & set(PLACE)
-    if taken:
-        raise InputError(f"--pheno: '{taken.pop()}' is the name of a column of lod.csv; rename the phenotype")
-    source = "R/qtl2's calc_genoprob" if probs is None else str(probs)
-    probs, map = inputs.probabilities(cross, probs, error_prob, STEP if step is None else step, cores)
-    unit = "cM"
-    if map is None:
-        map, unit = inputs.positions(probs, cross, map_file)
-    along = _chromosomes(effects, probs)
-    if allele_probs:
-        probs = inputs.allele_probabilities(probs)
-    Xcovar = None if no_xcovar or not any(probs.is_x_chr.values()) else get_x_covar(cross)
-    if Xcovar is not None:
-        say([f"X chromosome: its null model has the covariates {', '.join(Xcovar.columns)} (of get_x_covar)"])
-    if kinship == "none":
-        K = None
-    else:
-        K = inputs.kinship_of(probs, kinship, cores) if kinship in COMPUTED else inputs.kinship_file(Path(kinship))
-        computed_loco = kinship == "loco"     # its matrices are all alike
-        inputs.say_what_is_odd(next(iter(K.values())) if computed_loco else K, pheno, addcovar)
-    model = {"addcovar": addcovar, "intcovar": intcovar, "weights": weights}
-    found = scan1(probs, pheno, K, Xcovar=Xcovar, reml=not ml, hsq=_hsq(hsq),
-                  cores=cores, **model)
+    with workers(cores, dask) as there:
+        data = scan_inputs(kinship=kinship, ml=ml, cores=cores, reserved=PLACE, **given)
+        probs, pheno, K, Xcovar, model, map, unit = (data.probs, data.pheno, data.kinship, data.Xcovar, data.model, data.map,
+                                                     data.unit)
+        along = _chromosomes(effects, probs)
+        found = scan1(probs, pheno, K, Xcovar=Xcovar, reml=data.reml, hsq=_hsq(hsq), cores=there, **model)
     say(found.notes)
     curves = _effects(along, probs, pheno, K, Xcovar, model, found, hsq == "each")
 
-    places = pd.DataFrame([(chromosome, position, marker) for chromosome, series in map.items()
-                           for marker, position in series.items()], columns=PLACE)
-    about = {"lmmbridge": __version__, "command": "lmmbridge " + shlex.join(sys.argv[1:]), "cross": str(cross_file),
-             "probs": source, "kinship": kinship, "unit": unit, "engine": found.engine, "criterion": found.criterion,
-             "sample_size": found.sample_size.to_dict(), "notes": list(found.notes)}
+    places = data.places
+    about = {**data.about, "engine": found.engine, "criterion": found.criterion, "sample_size": found.sample_size.to_dict(),
+             "notes": list(found.notes)}
     with new_folder(out) as folder:
         pd.concat([places, found.lod.reset_index(drop=True)], axis=1).to_csv(folder / "lod.csv", index=False)
         if found.hsq is not None:

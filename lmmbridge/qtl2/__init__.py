@@ -30,7 +30,8 @@ scan1perm output          `Scan1Perm`                    ``.A``, ``.X``, ``.chr_
 
 Functions
 ---------
-All take their arguments in R/qtl2's order; ``NULL`` is None. ``quiet=True`` hides the progress bar of those that have one
+All take their arguments in R/qtl2's order; ``NULL`` is None. ``cores`` is a number of threads; for scan1, scan1max and
+scan1_bulk also an executor of `concurrent.futures`, such as one of a Dask cluster. ``quiet=True`` hides the progress bar of those that have one
 (which R/qtl2 hides unless told otherwise).
 R/qtl2's further arguments by dots (tol, max_batch, check_boundary, intcovar_method, eta_max, maxit, bintol) are not there:
 tolerances are fixed, boundaries always tried. "equal" means: to the digits that rounding leaves, shown by tests that run
@@ -63,6 +64,8 @@ scan1                       `scan1`                     model="binary" is refuse
                                                         genotype columns that depend on the covariates count for
                                                         nothing (R/qtl2 keeps their rounding noise)
 scan1max                    `scan1max`                  as scan1
+(none)                      `scan1_bulk`                scan1 of very many phenotypes, written to a folder as it is made
+(none)                      `read_scan1_bulk`           its LOD scores, without reading them all
 scan1perm                   `scan1perm`                 the same scheme with numpy's random numbers (``rng``), or R's;
                                                         scan_func and model="binary" are not there; with kinship and
                                                         weights an interaction is weighted once (R/qtl2: twice)
@@ -94,6 +97,8 @@ other. `to_r` and `from_r` carry the objects to a live R (`lmmbridge.rlink`) and
 with the R package.
 '''
 from lmmbridge.qtl2.blup import scan1blup
+from lmmbridge.qtl2.bulk import scan1_bulk
+from lmmbridge.qtl2.bulk_folder import read_scan1_bulk
 from lmmbridge.qtl2.check_cross2 import check_cross2
 from lmmbridge.qtl2.coefficients import Scan1Coef, scan1coef
 from lmmbridge.qtl2.cross2 import Cross2, Cross2Warning, read_cross2
@@ -120,7 +125,7 @@ __all__ = [
     "Scan1Max", "Scan1Perm", "Scan1PermSummary", "bayes_int", "calc_genoprob", "calc_kinship", "check_cross2",
     "chr_lengths", "decomp_kinship", "est_herit", "extdata", "find_peaks", "fit1", "from_r",
     "genoprob_to_alleleprob", "get_x_covar", "insert_pseudomarkers", "lod_int", "mat2strata", "max_scan1",
-    "read_cross2", "read_genoprobs", "read_kinship", "scale_kinship", "scan1", "scan1blup", "scan1coef",
-    "scan1max", "scan1perm", "summary_scan1perm", "to_r", "write_cross2", "write_genoprobs", "write_kinship",
+    "read_cross2", "read_genoprobs", "read_kinship", "read_scan1_bulk", "scale_kinship", "scan1", "scan1_bulk", "scan1blup",
+    "scan1coef", "scan1max", "scan1perm", "summary_scan1perm", "to_r", "write_cross2", "write_genoprobs", "write_kinship",
     "zip_datafiles",
 ]

@@ -1,7 +1,8 @@
 """R/qtl2's rules for what belongs together: individuals by ID, missing values, batches of phenotypes, ranks, kinship."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -112,6 +113,10 @@ class Aligned:
     weights: pd.Series | None = None
     notes: tuple[str, ...] = ()
 
+    def of_phenotypes(self, columns: slice | list[int]) -> Aligned:
+        """With these phenotypes alone, for the same individuals."""
+        return replace(self, pheno=self.pheno.iloc[:, columns])
+
     def batches(self) -> tuple[list[Batch], list[str]]:
         """Phenotypes by pattern of missing values, and sentences about those that have no results.
 
@@ -122,6 +127,18 @@ class Aligned:
         InputError
             If nothing is left to explain of any phenotype.
         """
+        batches, notes, exact = self._batches()
+        if exact and not batches:
+            raise InputError(f"{exact[0]}; leave it out")
+        return batches, notes + [f"{sentence}; no results" for sentence in exact]
+
+    def batches_and_rest(self) -> tuple[list[Batch], list[str]]:
+        """As `batches`, where all may be without results: some of the phenotypes of a larger whole."""
+        batches, notes, exact = self._batches()
+        return batches, notes + [f"{sentence}; no results" for sentence in exact]
+
+    def _batches(self) -> tuple[list[Batch], list[str], list[str]]:
+        """Batches, notes, and sentences about phenotypes of which nothing is left to explain."""
         observed = self.pheno.notna().to_numpy()
         batches, notes, exact = [], [], []
         patterns: dict[bytes, list[int]] = {}
@@ -140,9 +157,7 @@ class Aligned:
             else:
                 notes += [f"pheno '{name}' has {keep.sum()} individuals with all values, too few for the model: no "
                           "results" for name in phenotypes]
-        if exact and not batches:
-            raise InputError(f"{exact[0]}; leave it out")
-        return batches, notes + [f"{sentence}; no results" for sentence in exact]
+        return batches, notes, exact
 
     def joined(self, batches: list[Batch]) -> list[Batch]:
         """Batches of phenotypes that lack few values joined to one of all individuals, the others as they are.
@@ -305,6 +320,7 @@ class Kinship:
 
     def __init__(self, kinship: Any, chromosomes: Iterable[str]):
         self._notes: dict[str, None] = {}
+        self._remembered: tuple[list[str] | None, dict[tuple[Any, str], Any]] = None, {}
         chromosomes = list(chromosomes)
         self.loco = isinstance(kinship, Mapping)
         self._matrices = dict(kinship) if self.loco else {"": kinship}
@@ -329,12 +345,46 @@ class Kinship:
         return f"kinship of chromosome '{chromosome}'" if self.loco else "kinship"
 
     @property
+    def matrices(self) -> dict[str, pd.DataFrame | DecomposedKinship]:
+        """By chromosome, or under "" where there is one for all."""
+        return dict(self._matrices)
+
+    @property
     def notes(self) -> list[str]:
         """What the decompositions made so far have shown."""
         return list(self._notes)
 
+    def restricted(self, chromosome: str) -> Kinship:
+        """What concerns this chromosome; its notes are its own."""
+        restricted = self.without_notes()
+        restricted._matrices = {chromosome: self._matrices[chromosome]} if self.loco else self._matrices
+        return restricted
+
+    def without_notes(self) -> Kinship:
+        """The same, with notes of its own."""
+        other = copy(self)
+        other._notes = {}
+        return other
+
+    def remember(self, ids: list[str]) -> None:
+        """Decompose the matrices of these individuals, always with the same weights, once each."""
+        self._remembered = ids, {}
+
+    def _once(self, decompose: Callable[..., Any], chromosome: str, ids: list[str], weights: np.ndarray | None) -> Any:
+        remembered, known = self._remembered
+        key = decompose.__name__, chromosome if self.loco else ""
+        if ids != remembered:
+            return decompose(chromosome, ids, weights)
+        if key not in known:
+            known[key] = decompose(chromosome, ids, weights)
+        return known[key]
+
+    def say(self, notes: Iterable[str]) -> None:
+        """Add notes, of a part of this."""
+        self._notes |= dict.fromkeys(notes)
+
     def _say(self, eigenvalues: np.ndarray, whose: str) -> None:
-        self._notes |= dict.fromkeys(check_eigenvalues(eigenvalues, whose))
+        self.say(check_eigenvalues(eigenvalues, whose))
 
     def eigen(self, chromosome: str, ids: list[str], weights: np.ndarray | None) -> lmm.Eigen:
         """Eigen decomposition of twice the kinship matrix of these individuals, with weights.
@@ -344,6 +394,11 @@ class Kinship:
         InputError
             If a decomposed matrix would have to be subset, or the matrix is not symmetric or not a covariance.
         """
+        eigen = self._once(self._eigen, chromosome, ids, weights)
+        self._say(eigen.values, self._called(chromosome))
+        return eigen
+
+    def _eigen(self, chromosome: str, ids: list[str], weights: np.ndarray | None) -> lmm.Eigen:
         matrix, whose = self._matrices[chromosome if self.loco else ""], self._called(chromosome)
         if isinstance(matrix, DecomposedKinship):
             if set(matrix.ids) != set(ids):
@@ -353,14 +408,11 @@ class Kinship:
             if weights is None:
                 eigen = lmm.Eigen(2.0 * matrix.values, U)
                 eigen.values[np.abs(eigen.values) <= eigen.zero] = 0.0
-                self._say(eigen.values, whose)
                 return eigen
             K = (U * matrix.values) @ U.T
         else:
             K = self._matrix(chromosome, ids)
-        eigen = lmm.eigen_decomposition(2.0 * K, weights)
-        self._say(eigen.values, whose)
-        return eigen
+        return lmm.eigen_decomposition(2.0 * K, weights)
 
     def tridiagonal(self, chromosome: str, ids: list[str], weights: np.ndarray | None) -> Tridiagonal | None:
         """Twice the kinship matrix of these individuals, with weights, in tridiagonal form; None of a decomposed one.
@@ -372,9 +424,12 @@ class Kinship:
         """
         if isinstance(self._matrices[chromosome if self.loco else ""], DecomposedKinship):
             return None
-        found = tridiagonal(2.0 * self._matrix(chromosome, ids), weights)
+        found = self._once(self._tridiagonal, chromosome, ids, weights)
         self._say(found.values, self._called(chromosome))
         return found
+
+    def _tridiagonal(self, chromosome: str, ids: list[str], weights: np.ndarray | None) -> Tridiagonal:
+        return tridiagonal(2.0 * self._matrix(chromosome, ids), weights)
 
     def _matrix(self, chromosome: str, ids: list[str]) -> np.ndarray:
         matrix = self._matrices[chromosome if self.loco else ""]

@@ -1,6 +1,7 @@
 """Genome scan by a single-QTL model: R/qtl2's scan1."""
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from lmmbridge import __version__
-from lmmbridge.parallel import heavy_work, run_over
+from lmmbridge.parallel import heavy_work
 from lmmbridge.progress import Progress
 from lmmbridge.qtl2.genoprobs import Genoprobs
+from lmmbridge.qtl2.scan_chromosomes import scan_chromosomes
 from lmmbridge.qtl2.scan_setup import Setup, set_up
 from lmmbridge.qtl2.scanner import Scanner
 
@@ -56,7 +58,7 @@ class Scan1:
 
 def scan1(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any = None, Xcovar: Any = None,
           intcovar: Any = None, weights: Any = None, reml: bool = True, model: str = "normal", hsq: Any = None,
-          cores: int = 1, *, quiet: bool = False) -> Scan1:
+          cores: int | Executor = 1, *, quiet: bool = False) -> Scan1:
     """Genome scan with a single-QTL model, by a linear mixed model or Haley–Knott regression.
 
     Parameters
@@ -86,8 +88,10 @@ def scan1(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any =
         value stands for all. "each": estimate hsq again at each position by
         ML, so that LOD is the likelihood ratio of both models, each at its own maximum (as GEMMA's -lmm 2); needs
         reml=False. Default: estimate it under the null model.
-    cores : int, default 1
-        Chromosomes are spread over so many threads; 0 is all but one core.
+    cores : int or concurrent.futures.Executor, default 1
+        Chromosomes are spread over so many threads (0 is all but one core), or over the workers of an executor: a
+        `ThreadPoolExecutor`, a `ProcessPoolExecutor` (made with ``multiprocessing.get_context("spawn")``), or that of a Dask
+        cluster, ``client.get_executor()``. The results are the same to the last bit.
     quiet : bool, default False
         Show no progress.
 
@@ -130,7 +134,7 @@ def scan1(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any =
             columns = phenotypes.get_indexer(batch.phenotypes)
             scanner = Scanner(setup, batch, progress)
             start = 0
-            for chromosome, found in zip(genoprobs, run_over(scanner.chromosome, genoprobs, cores)):
+            for chromosome, found in zip(genoprobs, scan_chromosomes(scanner, cores)):
                 rows = np.arange(start, start + len(found.lod))
                 lod[rows[:, None], columns] = found.lod
                 if found.hsq is not None:
@@ -142,17 +146,19 @@ def scan1(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any =
     lod = pd.DataFrame(lod, list(genoprobs.positions), list(phenotypes), copy=False)
     hsq = None if setup.kinship is None else pd.DataFrame(
         used, lod.index if setup.each else setup.null_chromosomes, lod.columns)
-    notes += _negative(lod, genoprobs, setup)
+    notes += said_of_negative(_below_zero(lod, genoprobs), setup)
     notes += [] if setup.kinship is None else setup.kinship.notes
     return Scan1(lod, hsq, setup.aligned.pheno.notna().sum(), setup.criterion, tuple(dict.fromkeys(notes)))
 
 
-def _negative(lod: pd.DataFrame, genoprobs: Genoprobs, setup: Setup) -> list[str]:
-    """A note where the null model of the X chromosome explains what the model with the QTL cannot."""
-    if setup.aligned.Xcovar is None:
-        return []
+def _below_zero(lod: pd.DataFrame, genoprobs: Genoprobs) -> int:
+    """How many LOD scores of the X chromosome are negative."""
     on_x = [name for chromosome, array in genoprobs.items() if genoprobs.is_x_chr[chromosome]
             for name in array.coords["position"].values]
-    below = int((lod.loc[on_x] < -NEGATIVE).to_numpy().sum())
+    return int((lod.loc[on_x] < -NEGATIVE).to_numpy().sum())
+
+
+def said_of_negative(below: int, setup: Setup) -> list[str]:
+    """A note where the null model of the X chromosome explains what the model with the QTL cannot."""
     return [f"X chromosome: {below} LOD scores are below 0, since the null model there has covariates (Xcovar) that neither "
-            "the genotypes nor addcovar hold; give them as addcovar, too"] if below else []
+            "the genotypes nor addcovar hold; give them as addcovar, too"] if below and setup.aligned.Xcovar is not None else []

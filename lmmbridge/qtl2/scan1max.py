@@ -1,7 +1,8 @@
 """Maximum LOD scores of a genome scan, without the LOD curves: R/qtl2's scan1max."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,12 @@ import pandas as pd
 
 from lmmbridge import __version__
 from lmmbridge.errors import InputError
-from lmmbridge.parallel import heavy_work, run_over
+from lmmbridge.parallel import heavy_work
 from lmmbridge.progress import Progress
 from lmmbridge.qtl2.genoprobs import Genoprobs
+from lmmbridge.qtl2.scan_chromosomes import scan_chromosomes
 from lmmbridge.qtl2.scan_setup import set_up
-from lmmbridge.qtl2.scanner import Scanner
+from lmmbridge.qtl2.scanner import Found, Scanner
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +48,7 @@ class Scan1Max:
 
 def scan1max(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any = None, Xcovar: Any = None,
              intcovar: Any = None, weights: Any = None, reml: bool = True, model: str = "normal", hsq: Any = None,
-             by_chr: bool = False, cores: int = 1, *, quiet: bool = False) -> Scan1Max:
+             by_chr: bool = False, cores: int | Executor = 1, *, quiet: bool = False) -> Scan1Max:
     """Maximum LOD scores of a genome scan: those of `scan1`, of which no more than a chromosome is held at a time.
 
     Parameters
@@ -95,19 +97,19 @@ def scan1max(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: An
         for batch in batches:
             columns = phenotypes.get_indexer(batch.phenotypes)
             scanner = Scanner(setup, batch, progress)
-
-            def maximum(chromosome: str) -> tuple:
-                found = scanner.chromosome(chromosome)
-                return np.fmax.reduce(found.lod, axis=0, initial=np.nan), found.hsq, found.notes
-
-            for i, (chromosome, (highest, hsq_used, said)) in enumerate(zip(genoprobs, run_over(maximum, genoprobs, cores))):
-                maxima[i, columns] = highest
-                if hsq_used is not None:
-                    used[setup.null_chromosomes.index(setup.nulls[chromosome]), columns] = hsq_used
-                notes += said
+            for i, (chromosome, found) in enumerate(zip(genoprobs, scan_chromosomes(scanner, cores, _highest))):
+                maxima[i, columns] = found.lod
+                if found.hsq is not None:
+                    used[setup.null_chromosomes.index(setup.nulls[chromosome]), columns] = found.hsq
+                notes += found.notes
             notes += batch.notes
     maxima = pd.DataFrame(maxima, list(genoprobs), list(phenotypes))
     used = None if setup.kinship is None else pd.DataFrame(used, setup.null_chromosomes, list(phenotypes))
     notes += [] if setup.kinship is None else setup.kinship.notes
     return Scan1Max(maxima if by_chr else maxima.max(), used, setup.aligned.pheno.notna().sum(), setup.criterion,
                     tuple(dict.fromkeys(notes)))
+
+
+def _highest(found: Found) -> Found:
+    """Of a chromosome, the highest LOD scores for its curves."""
+    return replace(found, lod=np.fmax.reduce(found.lod, axis=0, initial=np.nan))

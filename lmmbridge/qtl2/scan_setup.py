@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,16 +45,33 @@ class Setup:
         return None if self.kinship is None else "given" if self.given is not None else "REML" if self.reml else "ML"
 
     def batches(self) -> tuple[list[Batch], list[str]]:
-        """As `Aligned.batches`, those joined that a scan with kinship can take together."""
+        """As `Aligned.batches`, joined where a scan can take them together."""
         batches, notes = self.aligned.batches()
-        if self.kinship is not None and not self.each and len(batches) > 1:
-            batches = self.aligned.joined(batches)
-        return batches, notes
+        return self.joined(batches), notes
+
+    def joined(self, batches: list[Batch]) -> list[Batch]:
+        """As `Aligned.joined`, for scans with kinship at null models' hsq."""
+        return batches if self.kinship is None or self.each or len(batches) < 2 else self.aligned.joined(batches)
 
     @property
     def null_chromosomes(self) -> list[str]:
         """The chromosomes that hsq is given for, each standing for those that share its null fit."""
         return list(dict.fromkeys(self.nulls.values()))
+
+    def restricted(self, chromosome: str) -> Setup:
+        """That of one chromosome and no phenotype: without the genotypes and matrices of the others."""
+        return replace(self, genoprobs=self.genoprobs.subset(chr=[chromosome]), nulls={chromosome: self.nulls[chromosome]},
+                       kinship=None if self.kinship is None else self.kinship.restricted(chromosome),
+                       aligned=self.aligned.of_phenotypes([]))
+
+    def of_phenotypes(self, columns: slice) -> Setup:
+        """That of some phenotypes, with notes of its own."""
+        return replace(self, aligned=self.aligned.of_phenotypes(columns),
+                       kinship=None if self.kinship is None else self.kinship.without_notes())
+
+    def with_hsq(self, hsq: np.ndarray, phenotypes: list[str]) -> Setup:
+        """With the hsq of one null chromosome, which may be missing, as if they had been given."""
+        return replace(self, given=pd.DataFrame([hsq], self.null_chromosomes, phenotypes))
 
 
 def set_up(genoprobs: Genoprobs, pheno: Any, kinship: Any, addcovar: Any, Xcovar: Any, intcovar: Any, weights: Any,

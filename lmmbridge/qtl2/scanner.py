@@ -40,16 +40,18 @@ class Scanner:
     setup, batch, progress
     times : int, default 1
         How often the genotypes are scanned.
+    shared : Decomposed, optional
+        Of the single kinship matrix, where `setup` is of a part of the chromosomes.
     """
 
-    def __init__(self, setup: Setup, batch: Batch, progress: Progress, times: int = 1):
+    def __init__(self, setup: Setup, batch: Batch, progress: Progress, times: int = 1, shared: Decomposed | None = None):
         self.setup, self.batch, self.progress, self._times = setup, batch, progress, times
         rows = pd.Index(setup.genoprobs.individuals).get_indexer(batch.ids)
         self._rows = slice(None) if np.array_equal(rows, np.arange(len(setup.genoprobs.individuals))) else rows
         self._shared: Decomposed | None = None
         self._null: dict[tuple[str, bool], tuple] = {}
         if setup.kinship is None or not setup.kinship.loco:
-            self._shared = self._decomposed(list(setup.genoprobs)) if setup.kinship is not None else None
+            self._shared = shared or (self._decomposed(list(setup.genoprobs)) if setup.kinship is not None else None)
             for chromosome in setup.genoprobs:
                 if self._key(chromosome) not in self._null:
                     self._null[self._key(chromosome)] = self._fitted(chromosome, self._shared)
