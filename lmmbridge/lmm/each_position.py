@@ -13,6 +13,8 @@ from lmmbridge.lmm.rotation import Eigen
 
 #: Squared sine of a genotype column and the columns before it, covariates included, below which QR decomposition is needed.
 WELL_CONDITIONED = 1e-4
+#: Numbers in the genotype columns that are worked on at a time.
+IN_CACHE = 2**16
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,61 +66,73 @@ def each_position(eigen: Eigen, y: np.ndarray, X: np.ndarray, G: np.ndarray, rem
     Zhou X, Stephens M (2012) Genome-wide efficient mixed-model analysis for association studies. Nature Genetics 44:821-824.
     """
     k, b, n = G.shape
-    p = X.shape[1] + k
+    c, p = X.shape[1], X.shape[1] + k
+    hsq, loglik, rss, beta, errors = (np.full(shape, np.nan) for shape in (b, b, b, (k, b), (k, b)))
+    certain = np.zeros(b, dtype=bool)
+    if n <= p:
+        return EachPosition(hsq, loglik, rss, beta, errors, certain.copy(), certain)
     basis, R = np.linalg.qr(X)
     y = y - basis @ (basis.T @ y)
-    lengths = np.einsum("kbn,kbn->kb", G, G)
-    flat = G.reshape(k * b, n)
-    G = (flat - (flat @ basis) @ basis.T).reshape(k, b, n)
-    at_zero = [[np.einsum("bn,bn->b", G[i], G[j]) for j in range(i, k)] + [G[i] @ y] for i in range(k)] + [[y @ y]]
+    along = (G.reshape(k * b, n) @ basis).reshape(k, b, c)
+    products = WeightedProducts(eigen, partial(_sums_against, basis, G, along, y))
+    at_zero = [[values[:, 0] for values in row[max(c - i, 0):]] for i, row in enumerate(products.on_grid())][c:]
+    lengths = np.array([row[0] for row in at_zero[:k]]) + np.sum(along**2, axis=2)
     with np.errstate(divide="ignore", invalid="ignore"):
         pivots = eliminate(at_zero, k)
-        well = np.all([pivot > WELL_CONDITIONED * length for pivot, length in zip(pivots, lengths)], axis=0) & (n > p)
-        well &= at_zero[-1][0] > 0.0
-    hsq, loglik, rss, beta, errors = (np.full(shape, np.nan) for shape in (b, b, b, (k, b), (k, b)))
-    certain, unbounded = np.zeros(b, dtype=bool), np.zeros(b, dtype=bool)
-    if not well.any():
-        return EachPosition(hsq, loglik, rss, beta, errors, unbounded, certain)
-    G, lengths = G[:, well], lengths[:, well]
-    constant = np.full(G.shape[1], 0.0 if eigen.weights is None else -np.sum(np.log(eigen.weights)))
-    if reml:
-        constant += -np.sum(np.log(np.array(pivots)[:, well]), axis=0) if logdet_XtX is None else (
-            2.0 * np.sum(np.log(np.abs(np.diag(R)))) - logdet_XtX[well])
-    residual = np.sqrt(at_zero[-1][0][well])
-    products = WeightedProducts(eigen, partial(_sums_against, basis, G, y))
-    unbounded[well] = _unbounded(eigen, y, basis, G / np.sqrt(lengths)[:, :, None], residual, reml)
-    found = summits(eigen, products, n - p if reml else n, p if reml else 0, constant,
-                    n * np.finfo(float).eps * np.linalg.norm(y) / residual, unbounded[well])
-    certain[well] = found.certain & ~np.isnan(found.hsq)
-    hsq[well], loglik[well], rss[well] = found.hsq, found.loglik, found.rss
-    of = np.flatnonzero(certain[well])
-    M = products.value(of, found.hsq[of])
+        well = np.all([pivot > WELL_CONDITIONED * length for pivot, length in zip(pivots, lengths)], axis=0)
+        residual = np.sqrt(at_zero[-1][0])
+        well &= residual > 0.0
+        constant = np.full(b, 0.0 if eigen.weights is None else -np.sum(np.log(eigen.weights)))
+        if reml:
+            constant -= np.sum(np.log(pivots), axis=0) if logdet_XtX is None else (
+                logdet_XtX - 2.0 * np.sum(np.log(np.abs(np.diag(R)))))
+        rounding = n * np.finfo(float).eps * np.linalg.norm(y) / residual
+    unbounded = _unbounded(eigen, y, basis, G, along, lengths, residual, reml) & well
+    found = summits(eigen, products, n - p if reml else n, p if reml else 0, np.where(well, constant, 0.0),
+                    np.where(well, rounding, 0.0), unbounded)
+    certain = found.certain & well & ~np.isnan(found.hsq)
+    of = np.flatnonzero(certain)
+    hsq[of], loglik[of], rss[of] = found.hsq[of], found.loglik[of], found.rss[of]
+    M = products.value(of, hsq[of])
     sweep(M, range(p))
-    beta[:, certain] = M[-k - 1:-1, -1]
-    errors[:, certain] = np.sqrt(np.array([M[i, i] for i in range(p - k, p)]) * M[-1, -1] / (n - p))
+    beta[:, of] = M[c:p, p]
+    errors[:, of] = np.sqrt(np.array([M[i, i] for i in range(c, p)]) * M[p, p] / (n - p))
     return EachPosition(hsq, loglik, rss, beta, errors, unbounded, certain)
 
 
-def _sums_against(X: np.ndarray, G: np.ndarray, y: np.ndarray, vectors: np.ndarray) -> list[list[np.ndarray]]:
-    """What `WeightedProducts` asks for, of positions with columns G (k, b, n) that share X (n, c) and y."""
-    (k, b, n), s = G.shape, vectors.shape[1]
+def _sums_against(X: np.ndarray, G: np.ndarray, along: np.ndarray, y: np.ndarray,
+                  vectors: np.ndarray) -> list[list[np.ndarray]]:
+    """What `WeightedProducts` asks for, of positions with columns G (k, b, n) that share X (n, c) and y.
+
+    Of G what is outside X, with coordinates `along` (k, b, c) inside.
+    """
+    (k, b, n), s, c = G.shape, vectors.shape[1], X.shape[1]
     shared = np.column_stack([X, y])
     weighted = (shared.T[:, :, None] * vectors).transpose(1, 0, 2).reshape(n, -1)       # (n, (c + 1) s)
-    with_shared = (shared.T @ weighted).reshape(len(shared.T), -1, s)
-    with_G = (weighted.T @ G.reshape(k * b, n).T).reshape(-1, s, k, b)
-    rows = [[with_shared[i, j][:, None] for j in range(i, X.shape[1])] + [with_G[i, :, j] for j in range(k)]
-            + [with_shared[i, -1][:, None]] for i in range(X.shape[1])]
-    rows += [[vectors.T @ (G[i] * G[j]).T for j in range(i, k)] + [with_G[-1, :, i]] for i in range(k)]
+    with_shared = (shared.T @ weighted).reshape(c + 1, c + 1, s)
+    with_G, squares = np.empty((c + 1, s, k, b)), {(i, j): np.empty((s, b)) for i in range(k) for j in range(i, k)}
+    size = max(1, IN_CACHE // (n * k))
+    for start in range(0, b, size):
+        here = slice(start, min(start + size, b))
+        block = G[:, here] - along[:, here] @ X.T
+        with_G[:, :, :, here] = (weighted.T @ block.reshape(-1, n).T).reshape(c + 1, s, k, -1)
+        for i, j in squares:
+            squares[i, j][:, here] = vectors.T @ (block[i] * block[j]).T
+    rows = [[with_shared[i, j][:, None] for j in range(i, c)] + [with_G[i, :, j] for j in range(k)]
+            + [with_shared[i, -1][:, None]] for i in range(c)]
+    rows += [[squares[i, j] for j in range(i, k)] + [with_G[-1, :, i]] for i in range(k)]
     return rows + [[with_shared[-1, -1][:, None]]]
 
 
-def _unbounded(eigen: Eigen, y: np.ndarray, basis: np.ndarray, G: np.ndarray, residual: np.ndarray, reml: bool) -> np.ndarray:
-    """As `estimation.unbounded`, of each position; columns of G are of about unit length."""
+def _unbounded(eigen: Eigen, y: np.ndarray, basis: np.ndarray, G: np.ndarray, along: np.ndarray, lengths: np.ndarray,
+               residual: np.ndarray, reml: bool) -> np.ndarray:
+    """As `estimation.unbounded`, of each position, by columns of about unit length."""
     null = eigen.values <= eigen.zero
     u, b = int(np.sum(null)), G.shape[1]
     if u == 0 or u == len(null):
         return np.zeros(b, dtype=bool)
-    columns = np.concatenate([np.broadcast_to(basis[null], (b, u, basis.shape[1])), np.moveaxis(G[:, :, null], 0, 2)], axis=2)
+    outside = (G[:, :, null] - along @ basis[null].T) / np.sqrt(np.where(lengths > 0.0, lengths, 1.0))[:, :, None]
+    columns = np.concatenate([np.broadcast_to(basis[null], (b, u, basis.shape[1])), np.moveaxis(outside, 0, 2)], axis=2)
     seen, cosines, _ = np.linalg.svd(columns, full_matrices=False)
     seen *= (cosines > ROOT_EPSILON)[:, None, :]
     unexplained = np.linalg.norm(y[null] - (seen @ (np.swapaxes(seen, 1, 2) @ y[null][:, None]))[:, :, 0], axis=1)

@@ -59,6 +59,12 @@ def search_end(eigen: Eigen | Tridiagonal) -> float:
     return (1.0 - SMALLEST_D) / (1.0 - min(smallest, 0.0))
 
 
+def search_grid(eigen: Eigen | Tridiagonal) -> np.ndarray:
+    """The h at which the likelihood is looked at first: 0, `GRID`, and the upper end."""
+    end = search_end(eigen)
+    return np.concatenate([[0.0], GRID[GRID < end], [end]])
+
+
 def estimate_hsq(rotated: Rotated, reml: bool = True) -> Maximum:
     """Maximise REML* (or ML*) over 0 ≤ h ≤ 1.
 
@@ -82,8 +88,8 @@ def estimate_hsq(rotated: Rotated, reml: bool = True) -> Maximum:
     def score_at(hsq: float) -> float:
         return score(rotated, fit_at(hsq), reml)
 
-    end = search_end(rotated.eigen)
-    grid = np.concatenate([[0.0], GRID[GRID < end], [end]])
+    grid = search_grid(rotated.eigen)
+    end = grid[-1]
     values = np.array([loglik_at(hsq) for hsq in grid])
     resolution = INDISTINGUISHABLE * (1.0 + np.max(np.abs(values))) + _rounding(rotated)
     without_bound = unbounded(rotated, reml)

@@ -21,7 +21,7 @@ import numpy as np
 from scipy import linalg, special
 
 from lmmbridge.lmm.elimination import eliminate, sweep
-from lmmbridge.lmm.estimation import GRID, INDISTINGUISHABLE, Maximum, estimate_hsq, search_end, unbounded_of_many
+from lmmbridge.lmm.estimation import INDISTINGUISHABLE, Maximum, estimate_hsq, search_grid, unbounded_of_many
 from lmmbridge.lmm.least_squares import least_squares
 from lmmbridge.lmm.likelihood import LOG_2PI
 from lmmbridge.lmm.rotation import Eigen, Rotated, logdet_of_squares
@@ -30,7 +30,7 @@ from lmmbridge.lmm.weight_basis import WORST_CONDITION, condition, weights_at
 
 #: Likelihoods that are maximised at a time: their weights should stay in cache.
 TOGETHER = 1024
-#: Where V's condition number is no larger, sums on the grid come from the basis of the weights, too.
+#: Where V's condition number is larger, sums on the grid are those against the weights themselves, not their basis.
 WELL_CONDITIONED = 1e3
 #: A Newton step in log h/(1−h) below this is the last: the error after it is of the order of its square.
 LAST_STEP = 1e-7
@@ -44,8 +44,8 @@ STENCIL = 7
 class CrossProducts(Protocol):
     """A'V⁻¹A of N likelihoods, A = [X y] of q columns."""
 
-    def on(self, grid: np.ndarray) -> list[list[np.ndarray]]:
-        """At g values of h: element (i, j) ≥ i of the matrix in `[i][j − i]`, (1, g) where all likelihoods share it or (N, g)."""
+    def on_grid(self) -> list[list[np.ndarray]]:
+        """At the g values of `search_grid`: element (i, j) ≥ i of the matrix in `[i][j − i]`, (1, g) where all likelihoods share it or (N, g)."""
 
     def at(self, which: np.ndarray, hsq: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Of likelihoods `which` (m,) at their own h: the matrix with its first two derivatives in h, (3, q, q, m), and log|V|
@@ -68,18 +68,30 @@ class WeightedProducts:
     """
 
     def __init__(self, eigen: Eigen, against: Callable[[np.ndarray], list[list[np.ndarray]]]):
-        self.values, self._basis, self._sums = eigen.values, eigen.weight_basis, against
+        self.values, self._basis = eigen.values, eigen.weight_basis
+        self._grid = search_grid(eigen)
+        weights = weights_at(self.values, self._grid)
+        self._well = condition(self.values, self._grid) <= WELL_CONDITIONED
+        self._on_well = self._basis.coefficients(weights[:, self._well])
+        # On the grid, where V is badly conditioned, sums against the weights themselves.
+        sums = against(np.hstack([self._basis.vectors, weights[:, ~self._well]]))
+        r = self._basis.vectors.shape[1]
+        self._moments = [[of_both[:r] for of_both in row] for row in sums]
+        self._badly = [[of_both[r:] for of_both in row] for row in sums]
+
+    def on_grid(self) -> list[list[np.ndarray]]:
+        return [list(row) for row in self._all_on_grid]
 
     @cached_property
-    def _moments(self) -> list[list[np.ndarray]]:
-        return self._sums(self._basis.vectors)
-
-    def on(self, grid: np.ndarray) -> list[list[np.ndarray]]:
-        weights = weights_at(self.values, grid)
-        if np.max(condition(self.values, grid)) > WELL_CONDITIONED:
-            return [[sums.T for sums in row] for row in self._sums(weights)]
-        coefficients = self._basis.coefficients(weights)
-        return [[moments.T @ coefficients for moments in row] for row in self._moments]
+    def _all_on_grid(self) -> list[list[np.ndarray]]:
+        found = []
+        for moments_row, badly_row in zip(self._moments, self._badly):
+            found.append([])
+            for moments, badly in zip(moments_row, badly_row):
+                values = np.empty((moments.shape[1], len(self._grid)))
+                values[:, self._well], values[:, ~self._well] = moments.T @ self._on_well, badly.T
+                found[-1].append(values)
+        return found
 
     def at(self, which: np.ndarray, hsq: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         w = weights_at(self.values, hsq)
@@ -150,11 +162,10 @@ def summits(eigen: Eigen | Tridiagonal, products: CrossProducts, df: int, determ
     unbounded : ndarray of bool, shape (N,)
         Likelihoods that grow without bound as h → 1: their maxima before that are looked for.
     """
-    end, values = search_end(eigen), eigen.values
-    grid = np.concatenate([[0.0], GRID[GRID < end], [end]])
+    grid, values = search_grid(eigen), eigen.values
     table = _table(values, grid, products, df, determinants) - 0.5 * np.reshape(constant, (-1, 1))
     which, peak, certain = _peaks(table, rounding)
-    before = ~(unbounded[which] & (grid[peak] == end))
+    before = ~(unbounded[which] & (peak == len(grid) - 1))
     which, peak = which[before], peak[before]
     conditioned = condition(values, grid) <= WORST_CONDITION
     hsq, loglik, rss = (np.full(len(which), np.nan) for _ in range(3))
@@ -214,7 +225,7 @@ def _ranked(which: np.ndarray, hsq: np.ndarray, loglik: np.ndarray, rss: np.ndar
 def _table(values: np.ndarray, grid: np.ndarray, products: CrossProducts, df: int, determinants: int) -> np.ndarray:
     """Log likelihoods without their constant, (N, g)."""
     logdet = -np.sum(np.log(weights_at(values, grid)), axis=0)
-    rows = products.on(grid)
+    rows = products.on_grid()
     with np.errstate(invalid="ignore", divide="ignore"):
         pivots = eliminate(rows, len(rows) - 1)
         for pivot in pivots[:determinants]:
@@ -418,7 +429,7 @@ def summits_of_few(T: Tridiagonal, Y: np.ndarray, X: np.ndarray, reml: bool) -> 
     n, p = X.shape
     logdet_W = 0.0 if T.weights is None else float(np.sum(np.log(T.weights)))
     basis, Y, constant, rounding = _reduced(T.turned(Y), T.turned(X), logdet_W, logdet_of_squares(X), reml)
-    products = TridiagonalProducts(T, basis, Y)
+    products = TridiagonalProducts(T, basis, Y, search_grid(T))
     found = summits(T, products, n - p if reml else n, p if reml else 0, constant, rounding, np.zeros(Y.shape[1], dtype=bool))
     if T.values[0] <= T.zero:
         # As h → 1, (1 − h)A'V⁻¹A goes to the products of the parts of A in null(K). Plainly something of y is left there,

@@ -87,14 +87,21 @@ class TridiagonalProducts:
     T : Tridiagonal
     X : ndarray, shape (n, p)
     Y : ndarray, shape (n, N)
+    grid : ndarray, shape (g,)
+        Values of h.
     """
 
     T: Tridiagonal
     X: np.ndarray
     Y: np.ndarray
+    grid: np.ndarray
+
+    def on_grid(self) -> list[list[np.ndarray]]:
+        """As `CrossProducts.on_grid`."""
+        return self.on(self.grid)
 
     def on(self, grid: np.ndarray) -> list[list[np.ndarray]]:
-        """As `Products.on`."""
+        """At these values of h."""
         p, A = self.X.shape[1], np.hstack([self.X, self.Y])
         M = np.empty((A.shape[1], A.shape[1], len(grid)))
         for g, hsq in enumerate(grid):

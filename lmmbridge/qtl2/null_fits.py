@@ -201,22 +201,29 @@ def refuse_indefinite(values: np.ndarray, hsq: np.ndarray, phenotypes: list[str]
 
 def _unrotated(batch: Batch, X_null: np.ndarray) -> Part:
     """Without kinship: all phenotypes at the same weights."""
-    n, m = batch.Y.shape
     root = None if batch.weights is None else np.sqrt(batch.weights)
-    Y, X, X_0 = (rotation(None, batch.weights, values) for values in (batch.Y, batch.addcovar.to_numpy(), X_null))
 
     def turned(G: np.ndarray) -> np.ndarray:
         return G if root is None else G * root
 
+    Y, X, X_0 = (rotation(None, batch.weights, values) for values in (batch.Y, batch.addcovar.to_numpy(), X_null))
+    return uncorrelated(Y, X, X_0, turned, batch.intcovar is not None)
+
+
+def uncorrelated(Y: np.ndarray, X: np.ndarray, X_null: np.ndarray, turned: Callable[[np.ndarray], np.ndarray],
+                 beside_covariates: bool) -> Part:
+    """Phenotypes Y (n, m) with covariates X and, under the null model, X_null, in coordinates in which V is the identity."""
+
     @lru_cache(maxsize=None)
     def group():
-        basis, null_basis = np.linalg.qr(X)[0], np.linalg.qr(X_0)[0]
+        basis, null_basis = np.linalg.qr(X)[0], np.linalg.qr(X_null)[0]
         null_rss = np.sum((Y - null_basis @ (null_basis.T @ Y)) ** 2, axis=0)
-        return Group(np.ones(n), basis, Y - basis @ (basis.T @ Y), null_rss, _longest(batch, X)), turned
+        longest = float(np.max(np.linalg.norm(X, axis=0))) if beside_covariates else None
+        return Group(np.ones(len(Y)), basis, Y - basis @ (basis.T @ Y), null_rss, longest), turned
 
-    models = null_models(Y, X)
-    null_rss = models.rss if X_0.shape == X.shape else null_models(Y, X_0).rss
-    return Part(np.arange(m), turned, models, null_rss, n, batch.intcovar is not None, [(np.arange(m), group)])
+    models, every = null_models(Y, X), np.arange(Y.shape[1])
+    null_rss = models.rss if X_null.shape == X.shape else null_models(Y, X_null).rss
+    return Part(every, turned, models, null_rss, len(Y), beside_covariates, [(every, group)])
 
 
 def _rotated(batch: Batch, X_null: np.ndarray, eigen: lmm.Eigen, columns: np.ndarray, hsq: np.ndarray) -> Part:

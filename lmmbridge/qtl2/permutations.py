@@ -95,9 +95,8 @@ def scan1perm(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: A
     refuse_binary(model, kinship)
     if not isinstance(genoprobs, Genoprobs):
         raise InputError(f"genoprobs is a {type(genoprobs).__name__}: give a Genoprobs, as from calc_genoprob")
-    if isinstance(n_perm, bool) or not isinstance(n_perm, Integral) or n_perm < 1:
-        raise InputError(f"n_perm is {n_perm!r}: give how many permutations to make, a positive whole number")
-    generator = rng if callable(rng) else _generator(rng)
+    n_perm = number_of_permutations(n_perm)
+    generator = rng if callable(rng) else generator_of(rng)
     by_Xcovar = perm_strata is None and Xcovar is not None
     strata = mat2strata(Xcovar) if by_Xcovar else _checked_strata(perm_strata)
 
@@ -116,13 +115,13 @@ def scan1perm(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: A
             return permuted_maxima(setup, permutations, cores, progress)
 
     if not perm_Xsp:
-        return Scan1Perm(maxima(genoprobs, kinship, Xcovar, int(n_perm), "scan1perm"))
+        return Scan1Perm(maxima(genoprobs, kinship, Xcovar, n_perm, "scan1perm"))
     lengths = _lengths_of_A_and_X(chr_lengths, genoprobs)
     X = [name for name in genoprobs if genoprobs.is_x_chr[name]]
     autosomes = [name for name in genoprobs if name not in X]
     n_perm_X = int(np.ceil(n_perm * lengths["A"] / lengths["X"]))
     return Scan1Perm(
-        maxima(genoprobs.subset(chr=autosomes), _without(kinship, X), None, int(n_perm), "scan1perm, autosomes"),
+        maxima(genoprobs.subset(chr=autosomes), _without(kinship, X), None, n_perm, "scan1perm, autosomes"),
         maxima(genoprobs.subset(chr=X), _without(kinship, autosomes), Xcovar, n_perm_X, "scan1perm, X chromosome"),
         lengths)
 
@@ -328,7 +327,15 @@ def _strata_of(individuals: pd.Index, strata: pd.Series | None) -> np.ndarray:
     return pd.factorize(strata.loc[individuals])[0]
 
 
-def _generator(rng: Any) -> np.random.Generator:
+def number_of_permutations(n_perm: Any) -> int:
+    """A positive whole number, or a sentence that one is needed."""
+    if isinstance(n_perm, bool) or not isinstance(n_perm, Integral) or n_perm < 1:
+        raise InputError(f"n_perm is {n_perm!r}: give how many permutations to make, a positive whole number")
+    return int(n_perm)
+
+
+def generator_of(rng: Any) -> np.random.Generator:
+    """What a generator, a seed or None stands for."""
     if rng is None or isinstance(rng, np.random.Generator) or (
             isinstance(rng, Integral) and not isinstance(rng, bool) and rng >= 0):
         return np.random.default_rng(rng)

@@ -47,7 +47,7 @@ class Scanner:
     def __init__(self, setup: Setup, batch: Batch, progress: Progress, times: int = 1, shared: Decomposed | None = None):
         self.setup, self.batch, self.progress, self._times = setup, batch, progress, times
         rows = pd.Index(setup.genoprobs.individuals).get_indexer(batch.ids)
-        self._rows = slice(None) if np.array_equal(rows, np.arange(len(setup.genoprobs.individuals))) else rows
+        self.rows = slice(None) if np.array_equal(rows, np.arange(len(setup.genoprobs.individuals))) else rows
         self._shared: Decomposed | None = None
         self._null: dict[tuple[str, bool], tuple] = {}
         if setup.kinship is None or not setup.kinship.loco:
@@ -87,7 +87,7 @@ class Scanner:
 
     def chromosome(self, chromosome: str) -> Found:
         """LOD scores along one chromosome."""
-        blocks = genotype_blocks(self.setup.genoprobs, chromosome, self.batch, self._rows)
+        blocks = genotype_blocks(self.setup.genoprobs, chromosome, self.batch, self.rows)
         decomposed, hsq, notes, parts = self.null(chromosome)
         if self.setup.each:
             return self._each(chromosome, decomposed.eigen, hsq, notes, blocks)

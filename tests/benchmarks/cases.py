@@ -18,6 +18,7 @@ from scipy import stats
 from stopwatch import seconds_of
 
 from lmmbridge import fit_lmm, lmm
+from lmmbridge.parallel import heavy_work
 from lmmbridge.qtl2 import Genoprobs, est_herit, scan1, scan1_bulk, scan1perm
 from lmmbridge.qtl2.genoprobs import DIMS
 
@@ -25,6 +26,8 @@ Sizes = Mapping[str, int]
 Answers = dict[str, np.ndarray]
 #: Operations of an eigen decomposition with vectors, over n³: to a tridiagonal matrix, its own vectors, and back.
 EIGEN = 4 / 3 + 4 / 3 + 2
+#: Markers that are fitted together.
+MARKERS = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +93,16 @@ def our_ml_at_each_marker(inputs: Inputs, cores: int) -> Answers:
 
 
 def our_reml_at_each_marker(inputs: Inputs, cores: int) -> Answers:
-    """PLACE for lmmbridge.lmm.each_position: {"p": Wald p-values, "hsq": of K as given}, by marker."""
-    raise NotImplementedError("there is no public function yet for REML with Wald tests at each marker")
+    K, y = inputs.kinship.to_numpy(), inputs.pheno.to_numpy()
+    X = np.column_stack([np.ones(len(y)), inputs.covar.to_numpy()])
+    with heavy_work():
+        eigen = lmm.eigen_decomposition(K)
+        rotated, = lmm.rotate(eigen, y, X)
+        blocks = [lmm.each_position(eigen, rotated.y, rotated.X, (array.values[:, 1, start:start + MARKERS].T @ eigen.vectors)[None])
+                  for array in inputs.probs.values() for start in range(0, array.sizes["position"], MARKERS)]
+    beta, error = (np.concatenate([getattr(block, name)[0] for block in blocks]) for name in ("beta", "standard_error"))
+    return {"p": stats.f.sf((beta / error) ** 2, 1, len(y) - X.shape[1] - 1),
+            "hsq": np.concatenate([block.hsq for block in blocks])}
 
 
 def read_again(ours: Callable[[Inputs, int], Answers], inputs: Inputs, cores: int) -> Answers:
