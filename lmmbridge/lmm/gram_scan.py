@@ -13,6 +13,7 @@ Where S is too near to singular for that arithmetic, `lmmbridge.lmm.scan` is to 
 """
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,8 +26,9 @@ WELL_CONDITIONED = 1e-2
 WELL_SCALED = 1e-16
 #: So do QTL that explain more than this part of the residual variation, all of it where no individual is left over.
 EXPLAINED = 0.999
-#: Positions × phenotypes in one elimination: its arrays should stay in cache.
-TOGETHER = 2**13
+#: Numbers in the arrays of one elimination, which should stay in cache: the triangle of S and some more, positions × phenotypes
+#: of each.
+TOGETHER, SOME_MORE = 2**19, 7
 #: Phenotypes that are fitted to their covariates at a time.
 FITTED_TOGETHER = 256
 
@@ -118,8 +120,9 @@ def null_models(Y: np.ndarray, X: np.ndarray, values: np.ndarray | None = None, 
     return NullModels(scores, rss, X, R_inverse, own_columns, vectors, coefficients, longest)
 
 
-def explained(null: NullModels, G: np.ndarray, beside_covariates: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """What the genotype columns of each position take off Q.
+def explained(null: NullModels, G: np.ndarray,
+              beside_covariates: bool = False) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """What the genotype columns of each position take off Q, for some phenotypes after the other.
 
     Parameters
     ----------
@@ -130,18 +133,17 @@ def explained(null: NullModels, G: np.ndarray, beside_covariates: bool = False) 
     beside_covariates : bool, default False
         Genotype columns must not be negligible beside the longest covariate either.
 
-    Returns
-    -------
-    explained : ndarray, shape (b, p)
-    well : ndarray of bool, shape (b, p)
+    Yields
+    ------
+    which : slice
+        Of the phenotypes.
+    explained : ndarray, shape (b, m)
+    well : ndarray of bool, shape (b, m)
         Where it can be relied on.
     """
     k, b, n = G.shape
-    if k == 0:
-        return np.zeros((b, len(null.rss))), np.ones((b, len(null.rss)), dtype=bool)
     p, c, r = len(null.rss), null.X.shape[1], null.vectors.shape[1]
     flat = G.reshape(k * b, n)
-    t = (flat @ null.scores).reshape(k, b, p)
     gram = np.empty((k * (k + 1) // 2, b, r))       # row after row of the upper triangle
     rows = np.cumsum([0, *range(k, 0, -1)])
     products = np.empty((k, b, n))
@@ -149,11 +151,11 @@ def explained(null: NullModels, G: np.ndarray, beside_covariates: bool = False) 
         np.multiply(G[i], G[i:], out=products[i:])
         np.matmul(products[i:].reshape(-1, n), null.vectors, out=gram[rows[i]:rows[i + 1]].reshape(-1, r))
     with_X = [flat @ (null.X[:, [a]] * null.vectors) for a in range(c)]
-    gain, well = np.empty((b, p)), np.empty((b, p), dtype=bool)
     same = null.coefficients.shape[1] == 1
-    width = p if same else max(1, TOGETHER // b)
+    width = max(1, TOGETHER // (max(b, 1) * (len(gram) + SOME_MORE)))
     for start in range(0, p, width):
         which = slice(start, min(start + width, p))
+        t = (flat @ null.scores[:, which]).reshape(k, b, -1)
         coefficients = null.coefficients if same else np.ascontiguousarray(null.coefficients[:, which])
         m = coefficients.shape[1]
         S = [(gram[rows[i]:rows[i + 1]].reshape(-1, r) @ coefficients).reshape(k - i, b, m) for i in range(k)]
@@ -162,15 +164,15 @@ def explained(null: NullModels, G: np.ndarray, beside_covariates: bool = False) 
         A = [sum(R_inverse[j, a] * X_products[j] for j in range(a + 1)) for a in range(c)]
         A += [(flat @ own[:, which]).reshape(k, b, -1) for own in null.own if own.shape[1] > start]
         longest = null.longest[:1] if same else null.longest[which]
-        gain[:, which], well[:, which] = _eliminated(S, A, t[:, :, which], null.rss[which],
-                                                     longest if beside_covariates else np.zeros(1))
-    return gain, well
+        yield which, *_eliminated(S, A, t, null.rss[which], longest if beside_covariates else np.zeros(1))
 
 
 def _eliminated(S: list[np.ndarray], A: list[np.ndarray], t: np.ndarray, rss: np.ndarray,
                 longest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """t'S⁻¹t, (b, m), and where to rely on it, for rows of the upper triangle of G'WG, S[i] (k − i, b, m or 1)."""
     k = len(S)
+    if k == 0:
+        return np.zeros(t.shape[1:]), np.ones(t.shape[1:], dtype=bool)
     lengths = [row[0].copy() for row in S]
     least = WELL_SCALED * np.maximum(np.max(lengths, axis=0), longest)
     scratch = np.empty_like(S[0])

@@ -344,9 +344,10 @@ def maxima_of_many(rotated: Sequence[Rotated], reml: bool) -> list[tuple[Maximum
     found: list[tuple[Maximum, float]] = []
     for start in range(0, len(rotated), TOGETHER):
         some = rotated[start:start + TOGETHER]
-        summits = summits_of(some, reml)
+        together = summits_of(some[0].eigen, np.column_stack([one.y for one in some]), some[0].X, reml, some[0].logdet_W,
+                              some[0].logdet_XtX)
         for j, one in enumerate(some):
-            found.append((_maximum(summits, j), float(summits.rss[j])) if summits.certain[j] else _alone(one, reml))
+            found.append((_maximum(together, j), float(together.rss[j])) if together.certain[j] else _alone(one, reml))
     return found
 
 
@@ -363,15 +364,13 @@ def _alone(rotated: Rotated, reml: bool) -> tuple[Maximum, float]:
     return maximum, np.nan if maximum.bounded is None else least_squares(rotated, maximum.bounded[0]).rss
 
 
-def summits_of(rotated: Sequence[Rotated], reml: bool) -> Summits:
-    """The maxima of phenotypes that share their covariates."""
-    eigen, X = rotated[0].eigen, rotated[0].X
-    p = X.shape[1]
-    Y = np.column_stack([one.y for one in rotated])
-    basis, Y, constant, rounding = _reduced(Y, X, rotated[0].logdet_W, rotated[0].logdet_XtX, reml)
-    products = WeightedProducts(eigen, partial(_sums_against, basis, Y))
-    return summits(eigen, products, len(X) - p if reml else len(X), p if reml else 0, constant, rounding,
-                   unbounded_of_many(eigen, Y, X, reml))
+def summits_of(eigen: Eigen, Y: np.ndarray, X: np.ndarray, reml: bool, logdet_W: float = 0.0,
+               logdet_XtX: float = 0.0) -> Summits:
+    """The maxima of phenotypes Y (n, N) that share their covariates X (n, p), all rotated; see `Rotated` for the constants."""
+    n, p = X.shape
+    basis, left, constant, rounding = _reduced(Y, X, logdet_W, logdet_XtX, reml)
+    return summits(eigen, WeightedProducts(eigen, partial(_sums_against, basis, left)), n - p if reml else n, p if reml else 0,
+                   constant, rounding, unbounded_of_many(eigen, left, X, reml))
 
 
 def _sums_against(X: np.ndarray, Y: np.ndarray, vectors: np.ndarray) -> list[list[np.ndarray]]:

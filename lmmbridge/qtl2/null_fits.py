@@ -1,7 +1,7 @@
 """Phenotypes fitted to a null model, and LOD scores of genotype columns against it."""
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -102,9 +102,10 @@ class Part:
         Numbers of individuals.
     beside_covariates : bool
         Whether covariates interact with the QTL.
-    groups : sequence of (ndarray of int, callable)
-        Phenotypes (of `columns`) that share their weights, and a function that makes their `Group` and says how to turn
-        genotype columns for it.
+    alike : bool
+        Whether all phenotypes have the same weights.
+    group : callable
+        The `Group` of the i-th phenotype, or of all where they are alike, and how to turn genotype columns for it.
     rows : ndarray of int, or None
         Which individuals of those that have genotype columns, where not all.
     """
@@ -115,34 +116,54 @@ class Part:
     null_rss: np.ndarray
     sizes: int | np.ndarray
     beside_covariates: bool
-    groups: Sequence[tuple[np.ndarray, Callable[[], tuple[Group, Callable[[np.ndarray], np.ndarray]]]]]
+    alike: bool
+    group: Callable[[int], tuple[Group, Callable[[np.ndarray], np.ndarray]]]
     rows: np.ndarray | None = None
 
-    def lod(self, G: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """LOD scores (b, m) for genotype columns (k, b, n); at which positions columns depend on others, (b,), and for which
-        phenotypes no individual is left over somewhere, (m,).
+    def lod(self, G: np.ndarray, out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """LOD scores for genotype columns (k, b, n) into `out` (b, m).
+
+        Returns
+        -------
+        dependent : ndarray of bool, shape (b,)
+            At which positions columns depend on others.
+        saturated : ndarray of bool, shape (m,)
+            For which phenotypes no individual is left over somewhere.
         """
-        k, b, _ = G.shape
+        b = G.shape[1]
         if self.rows is not None:
             G = G[:, :, self.rows]
-        gain, well = explained(self.models, self.turned(G), self.beside_covariates)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            lod = 0.5 * self.sizes * np.log10(self.null_rss / (self.models.rss - gain))
+        poor: list[np.ndarray] = []
+        sizes = np.broadcast_to(self.sizes, len(self.columns))
+        for which, gain, well in explained(self.models, self.turned(G), self.beside_covariates):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                np.subtract(self.models.rss[which], gain, out=gain)
+                np.divide(self.null_rss[which], gain, out=gain)
+                np.log10(gain, out=gain)
+            np.multiply(gain, 0.5 * sizes[which], out=out[:, which])
+            if not well.all():
+                position, phenotype = np.nonzero(~well)
+                poor.append(np.column_stack([position, phenotype + which.start]))
         dependent, saturated = np.zeros(b, dtype=bool), np.zeros(len(self.columns), dtype=bool)
-        for which, make in self.groups if not well.all() else ():
-            poor = np.flatnonzero(~well[:, which].all(axis=1))
-            if not len(poor):
-                continue
-            group, turned = make()
-            rss, rank = group.with_genotypes(np.moveaxis(turned(G[:, poor]), 0, 2))
+        if poor:
+            self._by_qr(G, np.concatenate(poor), out, dependent, saturated)
+        return dependent, saturated
+
+    def _by_qr(self, G: np.ndarray, poor: np.ndarray, out: np.ndarray, dependent: np.ndarray, saturated: np.ndarray) -> None:
+        """Fill in what is to be found by QR decomposition: pairs of position and phenotype (rows, 2)."""
+        sizes = np.broadcast_to(self.sizes, len(self.columns))
+        every = np.arange(len(self.columns))
+        groups = [every] if self.alike else [every[[i]] for i in np.unique(poor[:, 1])]
+        for which in groups:
+            positions = np.unique(poor[np.isin(poor[:, 1], which), 0])
+            group, turned = self.group(int(which[0]))
+            rss, rank = group.with_genotypes(np.moveaxis(turned(G[:, positions]), 0, 2))
             none_over = group.basis.shape[1] + rank >= len(group.root)
-            sizes = self.sizes if np.ndim(self.sizes) == 0 else self.sizes[which]
             with np.errstate(divide="ignore"):
-                lod[np.ix_(poor, which)] = np.where(none_over[:, None], np.nan,
-                                                    0.5 * sizes * np.log10(group.null_rss / rss))
-            dependent[poor[rank < k]] = True
+                out[np.ix_(positions, which)] = np.where(none_over[:, None], np.nan,
+                                                         0.5 * sizes[which] * np.log10(group.null_rss / rss))
+            dependent[positions[rank < len(G)]] = True
             saturated[which] |= none_over.any()
-        return lod, dependent, saturated
 
 
 def null_parts(batch: Batch, X_null: np.ndarray, decomposed: Decomposed | None, hsq: np.ndarray | None) -> list[Part]:
@@ -215,7 +236,7 @@ def uncorrelated(Y: np.ndarray, X: np.ndarray, X_null: np.ndarray, turned: Calla
     """Phenotypes Y (n, m) with covariates X and, under the null model, X_null, in coordinates in which V is the identity."""
 
     @lru_cache(maxsize=None)
-    def group():
+    def group(_: int):
         basis, null_basis = np.linalg.qr(X)[0], np.linalg.qr(X_null)[0]
         null_rss = np.sum((Y - null_basis @ (null_basis.T @ Y)) ** 2, axis=0)
         longest = float(np.max(np.linalg.norm(X, axis=0))) if beside_covariates else None
@@ -223,7 +244,7 @@ def uncorrelated(Y: np.ndarray, X: np.ndarray, X_null: np.ndarray, turned: Calla
 
     models, every = null_models(Y, X), np.arange(Y.shape[1])
     null_rss = models.rss if X_null.shape == X.shape else null_models(Y, X_null).rss
-    return Part(every, turned, models, null_rss, len(Y), beside_covariates, [(every, group)])
+    return Part(every, turned, models, null_rss, len(Y), beside_covariates, True, group)
 
 
 def _rotated(batch: Batch, X_null: np.ndarray, eigen: lmm.Eigen, columns: np.ndarray, hsq: np.ndarray) -> Part:
@@ -246,8 +267,7 @@ def _rotated(batch: Batch, X_null: np.ndarray, eigen: lmm.Eigen, columns: np.nda
 
     models = null_models(Y, X, eigen.values, hsq, own)
     null_rss = models.rss if X_0.shape == X.shape else null_models(Y, X_0, eigen.values, hsq, own).rss
-    return Part(columns, turned, models, null_rss, batch.sizes[columns], batch.intcovar is not None,
-                [(np.array([j]), lambda j=j: group(j)) for j in range(len(columns))])
+    return Part(columns, turned, models, null_rss, batch.sizes[columns], batch.intcovar is not None, False, group)
 
 
 def _whitened(batch: Batch, X_null: np.ndarray, decomposed: Decomposed, column: int, hsq: float) -> Part:
@@ -265,14 +285,14 @@ def _whitened(batch: Batch, X_null: np.ndarray, decomposed: Decomposed, column: 
         return solve_lower(L, (G if batch.weights is None else G * root).reshape(-1, G.shape[-1])).reshape(G.shape)
 
     @lru_cache(maxsize=None)
-    def group():
+    def group(_: int):
         eigen = decomposed.eigen
         return (_group_at(batch, eigen, column, hsq, addcovar, X_null),
                 lambda G: ((G * root).reshape(-1, G.shape[-1]) @ eigen.vectors).reshape(G.shape))
 
     models = null_models(y, X)
     null_rss = models.rss if X_0.shape == X.shape else null_models(y, X_0).rss
-    return Part(np.array([column]), turned, models, null_rss, len(y), batch.intcovar is not None, [(np.array([0]), group)])
+    return Part(np.array([column]), turned, models, null_rss, len(y), batch.intcovar is not None, True, group)
 
 
 def _group_at(batch: Batch, eigen: lmm.Eigen, column: int, hsq: float, X: np.ndarray, X_null: np.ndarray) -> Group:

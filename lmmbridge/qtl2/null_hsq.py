@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 
 from lmmbridge import lmm
-from lmmbridge.lmm.many import TOGETHER, summits_of_few, summits_with_missing
+from lmmbridge.lmm.many import TOGETHER, summits_of, summits_of_few, summits_with_missing
 from lmmbridge.progress import Progress
 from lmmbridge.qtl2.alignment import Batch, rotation
 from lmmbridge.qtl2.null_fits import Decomposed
@@ -32,12 +32,19 @@ def null_hsq(batch: Batch, X: np.ndarray, decomposed: Decomposed, reml: bool, pr
         found = summits_of_few(decomposed.tridiagonal, batch.Y, X, reml)
         if found.certain.all():
             return found.hsq, []
-    rotated, maxima = lmm.rotate(decomposed.eigen, batch.Y, X), []
-    for start in range(0, len(rotated), TOGETHER):
+    eigen = decomposed.eigen
+    rotated_Y, rotated_X = (rotation(eigen, batch.weights, values) for values in (batch.Y, X))
+    hsq, notes = np.empty(len(batch.phenotypes)), []
+    for start in range(0, len(hsq), TOGETHER):
         progress.advance(0)
-        maxima += lmm.estimate_hsq_of_many(rotated[start:start + TOGETHER], reml)
-    hsq = np.array([(maximum.bounded or (np.nan, np.nan))[0] for maximum in maxima])
-    return hsq, [without_bound(name, h) for name, maximum, h in zip(batch.phenotypes, maxima, hsq) if maximum.unbounded]
+        some = slice(start, start + TOGETHER)
+        found = summits_of(eigen, rotated_Y[:, some], rotated_X, reml)
+        hsq[some] = found.hsq
+        for j in np.flatnonzero(~found.certain | found.unbounded) + start:
+            maximum = lmm.estimate_hsq(lmm.rotate(eigen, batch.Y[:, [j]], X)[0], reml)
+            hsq[j] = (maximum.bounded or (np.nan, np.nan))[0]
+            notes += [without_bound(batch.phenotypes[j], hsq[j])] if maximum.unbounded else []
+    return hsq, notes
 
 
 def _of_joined(batch: Batch, X: np.ndarray, decomposed: Decomposed, reml: bool,

@@ -148,13 +148,14 @@ class _PermutedScan:
         for i, permutation in enumerate(permutations):
             permuted = self._permuted(G, permutation)
             for part in self.parts:
-                highest[i, part.columns] = np.fmax.reduce(part.lod(permuted)[0], axis=0)
+                lod = np.empty((permuted.shape[1], len(part.columns)))
+                part.lod(permuted, lod)
+                highest[i, part.columns] = np.fmax.reduce(lod, axis=0)
         return highest
 
     def _without_kinship(self, G: np.ndarray, permutations: np.ndarray) -> np.ndarray:
         """Highest LOD over the positions, (P, m)."""
-        (_, make_group), = self.parts[0].groups
-        (group, _), G = make_group(), np.ascontiguousarray(np.moveaxis(G, 0, 2).swapaxes(0, 1))
+        (group, _), G = self.parts[0].group(0), np.ascontiguousarray(np.moveaxis(G, 0, 2).swapaxes(0, 1))
         N, b, k0 = G.shape
         inverse = np.argsort(permutations, axis=1).T
         weight = np.sqrt(self.weights)[:, None]

@@ -99,7 +99,9 @@ def _highest(scanner: Scanner, chromosome: str, permutations: np.ndarray, advanc
         permuted = outside @ (outside.T @ y)[permutations.T]
         part = uncorrelated(permuted, X, X, partial(_whitened, whitening), batch.intcovar is not None)
         for G in genotype_blocks(scanner.setup.genoprobs, chromosome, batch, scanner.rows):
-            maxima[:, j] = np.fmax(maxima[:, j], np.fmax.reduce(part.lod(G)[0], axis=0))
+            lod = np.empty((G.shape[1], len(permutations)))
+            part.lod(G, lod)
+            maxima[:, j] = np.fmax(maxima[:, j], np.fmax.reduce(lod, axis=0))
             advance(G.shape[1])
     return maxima
 

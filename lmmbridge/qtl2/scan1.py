@@ -126,22 +126,27 @@ def scan1(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any =
     batches, notes = setup.batches()
     notes = [*setup.aligned.notes, *notes]
     phenotypes = setup.aligned.pheno.columns
-    lod = np.full((len(genoprobs.positions), len(phenotypes)), np.nan)
+    places, start = {}, 0
+    for chromosome, array in genoprobs.items():
+        places[chromosome] = slice(start, start := start + array.sizes["position"])
+    # Where all phenotypes are scanned together their LOD scores are written where they stay.
+    whole = len(batches) == 1 and batches[0].phenotypes == list(phenotypes) and not setup.each
+    lod = np.empty((start, len(phenotypes))) if whole else np.full((start, len(phenotypes)), np.nan)
+    into = {chromosome: lod[place] for chromosome, place in places.items()} if whole else None
     used = np.full(lod.shape if setup.each else (len(setup.null_chromosomes), len(phenotypes)), np.nan)
     total = len(lod) * sum(len(batch.phenotypes) for batch in batches)
     with heavy_work(), Progress("scan1", total, quiet) as progress:
         for batch in batches:
             columns = phenotypes.get_indexer(batch.phenotypes)
             scanner = Scanner(setup, batch, progress)
-            start = 0
-            for chromosome, found in zip(genoprobs, scan_chromosomes(scanner, cores)):
-                rows = np.arange(start, start + len(found.lod))
-                lod[rows[:, None], columns] = found.lod
+            for chromosome, found in zip(genoprobs, scan_chromosomes(scanner, cores, into=into)):
+                here = lod[places[chromosome]]
+                if not np.shares_memory(here, found.lod):
+                    here[:, columns] = found.lod
                 if found.hsq is not None:
-                    rows = rows[:, None] if setup.each else setup.null_chromosomes.index(setup.nulls[chromosome])
+                    rows = places[chromosome] if setup.each else setup.null_chromosomes.index(setup.nulls[chromosome])
                     used[rows, columns] = found.hsq
                 notes += found.notes
-                start += len(found.lod)
             notes += batch.notes
     lod = pd.DataFrame(lod, list(genoprobs.positions), list(phenotypes), copy=False)
     hsq = None if setup.kinship is None else pd.DataFrame(

@@ -1,10 +1,12 @@
 """A scan's chromosomes spread over threads, or over an executor's workers in other processes."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
+
+import numpy as np
 
 from lmmbridge.parallel import elsewhere, heavy_work, run_over, run_tasks
 from lmmbridge.progress import Progress
@@ -32,8 +34,8 @@ class Task:
     decomposed: Decomposed | None
 
 
-def scan_chromosomes(scanner: Scanner, cores: int | Executor, summary: Callable[[Found], Found] | None = None
-                     ) -> Iterator[Found]:
+def scan_chromosomes(scanner: Scanner, cores: int | Executor, summary: Callable[[Found], Found] | None = None,
+                     into: Mapping[str, np.ndarray] | None = None) -> Iterator[Found]:
     """What is found on each chromosome, in order.
 
     Parameters
@@ -42,10 +44,12 @@ def scan_chromosomes(scanner: Scanner, cores: int | Executor, summary: Callable[
     cores : int or concurrent.futures.Executor
     summary : callable, optional
         Of a module; done where the chromosome is scanned, so that no more than its result is kept.
+    into : mapping of str to ndarray, optional
+        Where threads may write a chromosome's LOD scores: they are then those in `Found`.
     """
     chromosomes = list(scanner.setup.genoprobs)
     if not elsewhere(cores):
-        yield from run_over(partial(_scan_here, scanner, summary), chromosomes, cores)
+        yield from run_over(partial(_scan_here, scanner, summary, into or {}), chromosomes, cores)
         return
     tasks = (_task(scanner, chromosome) for chromosome in chromosomes)
     for chromosome, (found, said) in zip(chromosomes, run_tasks(partial(scan_there, summary), tasks, cores)):
@@ -55,8 +59,9 @@ def scan_chromosomes(scanner: Scanner, cores: int | Executor, summary: Callable[
         yield found
 
 
-def _scan_here(scanner: Scanner, summary: Callable[[Found], Found] | None, chromosome: str) -> Found:
-    found = scanner.chromosome(chromosome)
+def _scan_here(scanner: Scanner, summary: Callable[[Found], Found] | None, into: Mapping[str, np.ndarray],
+               chromosome: str) -> Found:
+    found = scanner.chromosome(chromosome, into.get(chromosome))
     return found if summary is None else summary(found)
 
 
@@ -73,4 +78,4 @@ def scan_there(summary: Callable[[Found], Found] | None, task: Task) -> tuple[Fo
     with heavy_work():
         scanner = Scanner(task.setup, task.batch, Progress("", 0, quiet=True), shared=task.decomposed)
         chromosome, = task.setup.genoprobs
-        return _scan_here(scanner, summary, chromosome), [] if task.setup.kinship is None else task.setup.kinship.notes
+        return _scan_here(scanner, summary, {}, chromosome), [] if task.setup.kinship is None else task.setup.kinship.notes

@@ -85,18 +85,24 @@ class Scanner:
     def _null_design(self, chromosome: str) -> np.ndarray:
         return self.batch.null_covariates(self.setup.genoprobs.is_x_chr[chromosome]).to_numpy()
 
-    def chromosome(self, chromosome: str) -> Found:
-        """LOD scores along one chromosome."""
+    def chromosome(self, chromosome: str, out: np.ndarray | None = None) -> Found:
+        """LOD scores along one chromosome; `out`, (positions, m), takes them where it is given."""
         blocks = genotype_blocks(self.setup.genoprobs, chromosome, self.batch, self.rows)
         decomposed, hsq, notes, parts = self.null(chromosome)
         if self.setup.each:
             return self._each(chromosome, decomposed.eigen, hsq, notes, blocks)
-        lod = np.full((self.setup.genoprobs[chromosome].sizes["position"], len(self.batch.phenotypes)), np.nan)
-        start, dependent, saturated = 0, 0, np.zeros(lod.shape[1], dtype=bool)
+        shape = self.setup.genoprobs[chromosome].sizes["position"], len(self.batch.phenotypes)
+        lod = np.empty(shape) if out is None else out
+        if sum(len(part.columns) for part in parts) < shape[1]:
+            lod[:] = np.nan
+        start, dependent, saturated = 0, 0, np.zeros(shape[1], dtype=bool)
         for G in blocks:
             stop, anywhere = start + G.shape[1], np.zeros(G.shape[1], dtype=bool)
             for part in parts:
-                lod[start:stop, part.columns], some, none_over = part.lod(G)
+                here = np.empty((G.shape[1], len(part.columns))) if len(part.columns) < shape[1] else lod[start:stop]
+                some, none_over = part.lod(G, here)
+                if len(part.columns) < shape[1]:
+                    lod[start:stop, part.columns] = here
                 anywhere |= some
                 saturated[part.columns] |= none_over
                 self.progress.advance(G.shape[1] * len(part.columns))

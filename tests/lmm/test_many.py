@@ -25,6 +25,10 @@ def rotated_phenotypes(problem, m, seed):
     return lmm.rotate(eigen, np.column_stack([problem.y, Y]), problem.X)
 
 
+def together(rotated, reml):
+    return summits_of(rotated[0].eigen, np.column_stack([one.y for one in rotated]), rotated[0].X, reml)
+
+
 def assert_same_maxima(rotated, reml, tolerance):
     together = estimate_hsq_of_many(rotated, reml)
     for one, found in zip(rotated, together, strict=True):
@@ -54,14 +58,14 @@ def test_together_as_alone_whatever_the_problem(problem, seed, reml, tolerance):
 @pytest.mark.parametrize("weighted", [False, True])
 def test_hundreds_of_well_posed_phenotypes_are_all_found_together(reml, weighted, tolerance):
     rotated = rotated_phenotypes(simulated(n=60, p=3, weighted=weighted), 600, seed=2)
-    found = summits_of(rotated[:256], reml)
+    found = together(rotated[:256], reml)
     assert found.certain.mean() > 0.95
     assert_same_maxima(rotated, reml, tolerance)
 
 
 def test_the_residual_sum_of_squares_is_that_of_the_fit(tolerance):
     rotated = rotated_phenotypes(simulated(n=80, p=2), 50, seed=3)
-    found = summits_of(rotated, True)
+    found = together(rotated, True)
     for one, hsq, rss, certain in zip(rotated, found.hsq, found.rss, found.certain, strict=True):
         if certain:
             assert rss == pytest.approx(lmm.least_squares(one, hsq).rss, rel=tolerance("many_loglik"))

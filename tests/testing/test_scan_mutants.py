@@ -209,8 +209,8 @@ def covariates_forgotten(rss):
 
 def too_little(explained):
     def faulty(*arguments):
-        gain, well = explained(*arguments)
-        return gain - 0.5, well
+        for which, gain, well in explained(*arguments):
+            yield which, gain - 0.5, well
     return faulty
 
 
