@@ -26,9 +26,9 @@ WELL_CONDITIONED = 1e-2
 WELL_SCALED = 1e-16
 #: So do QTL that explain more than this part of the residual variation, all of it where no individual is left over.
 EXPLAINED = 0.999
-#: Numbers in the arrays of one elimination, which should stay in cache: the triangle of S and some more, positions × phenotypes
-#: of each.
-TOGETHER, SOME_MORE = 2**19, 7
+#: Numbers in the arrays of one elimination, the triangle of S and some more, positions × phenotypes of each: so few that they stay
+#: in cache, so many that threads seldom wait for Python's lock.
+TOGETHER, SOME_MORE = 2**20, 7
 #: Phenotypes that are fitted to their covariates at a time.
 FITTED_TOGETHER = 256
 
@@ -143,6 +143,9 @@ def explained(null: NullModels, G: np.ndarray,
     """
     k, b, n = G.shape
     p, c, r = len(null.rss), null.X.shape[1], null.vectors.shape[1]
+    if k == 0:
+        yield slice(0, p), np.zeros((b, p)), np.ones((b, p), dtype=bool)
+        return
     flat = G.reshape(k * b, n)
     gram = np.empty((k * (k + 1) // 2, b, r))       # row after row of the upper triangle
     rows = np.cumsum([0, *range(k, 0, -1)])
@@ -161,36 +164,45 @@ def explained(null: NullModels, G: np.ndarray,
         S = [(gram[rows[i]:rows[i + 1]].reshape(-1, r) @ coefficients).reshape(k - i, b, m) for i in range(k)]
         X_products = [(products @ coefficients).reshape(k, b, m) for products in with_X]
         R_inverse = null.R_inverse if same else null.R_inverse[:, :, which]
-        A = [sum(R_inverse[j, a] * X_products[j] for j in range(a + 1)) for a in range(c)]
+        A = [_combined(R_inverse[:a + 1, a], X_products) for a in range(c)]
         A += [(flat @ own[:, which]).reshape(k, b, -1) for own in null.own if own.shape[1] > start]
         longest = null.longest[:1] if same else null.longest[which]
-        yield which, *_eliminated(S, A, t, null.rss[which], longest if beside_covariates else np.zeros(1))
+        yield which, *_eliminated(S, A, t, null.rss[which], longest if beside_covariates else None)
+
+
+def _combined(multiples: np.ndarray, products: list[np.ndarray]) -> np.ndarray:
+    """The sum of the first products, each times its multiple (m,)."""
+    total = multiples[0] * products[0]
+    for multiple, product in zip(multiples[1:], products[1:]):
+        total += multiple * product
+    return total
 
 
 def _eliminated(S: list[np.ndarray], A: list[np.ndarray], t: np.ndarray, rss: np.ndarray,
-                longest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+                longest: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """t'S⁻¹t, (b, m), and where to rely on it, for rows of the upper triangle of G'WG, S[i] (k − i, b, m or 1)."""
     k = len(S)
-    if k == 0:
-        return np.zeros(t.shape[1:]), np.ones(t.shape[1:], dtype=bool)
-    lengths = [row[0].copy() for row in S]
-    least = WELL_SCALED * np.maximum(np.max(lengths, axis=0), longest)
+    least = [WELL_CONDITIONED * row[0] for row in S]
+    if k > 1 or longest is not None:
+        scale = WELL_SCALED / WELL_CONDITIONED * np.max(least, axis=0)
+        if longest is not None:
+            scale = np.maximum(scale, WELL_SCALED * longest)
+        for one in least:
+            np.maximum(one, scale, out=one)
     scratch = np.empty_like(S[0])
     for column in A:
         m = column.shape[2]
         for i in range(k):
             S[i][:, :, :m] -= np.multiply(column[i], column[i:], out=scratch[i:, :, :m])
-    well = np.ones(lengths[0].shape, dtype=bool)
-    t = [*t]
-    gain = np.zeros(t[0].shape)
+    t, gain, well = [*t], 0.0, True
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         for i in range(k):
             pivot, row = S[i][0], S[i]
-            well &= pivot > np.maximum(WELL_CONDITIONED * lengths[i], least)
-            inverse = 1.0 / pivot
-            gain += t[i] * t[i] * inverse
+            well = well & (pivot > least[i])
+            scaled = t[i] / pivot
             for j in range(1, k - i):
-                multiple = row[j] * inverse
-                t[i + j] = t[i + j] - multiple * t[i]
-                S[i + j] -= np.multiply(multiple, row[j:], out=scratch[:k - i - j])
+                t[i + j] -= row[j] * scaled
+                S[i + j] -= np.multiply(row[j] / pivot, row[j:], out=scratch[:k - i - j])
+            scaled *= t[i]
+            gain = gain + scaled if i else scaled
         return gain, well & (gain <= EXPLAINED * rss)

@@ -131,7 +131,9 @@ def scan1(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any =
         places[chromosome] = slice(start, start := start + array.sizes["position"])
     # Where all phenotypes are scanned together their LOD scores are written where they stay.
     whole = len(batches) == 1 and batches[0].phenotypes == list(phenotypes) and not setup.each
-    lod = np.empty((start, len(phenotypes))) if whole else np.full((start, len(phenotypes)), np.nan)
+    lod = np.empty((len(phenotypes), start)).T      # each curve in one piece
+    if not whole:
+        lod[:] = np.nan
     into = {chromosome: lod[place] for chromosome, place in places.items()} if whole else None
     used = np.full(lod.shape if setup.each else (len(setup.null_chromosomes), len(phenotypes)), np.nan)
     total = len(lod) * sum(len(batch.phenotypes) for batch in batches)

@@ -13,10 +13,11 @@ from lmmbridge.testing.conformance import outcome
 from lmmbridge.testing.scan_laws import SCAN_LAWS
 
 # modules, of which some are called like their function
-alignment, blup, coefficients, fit1, herit, intervals, null_fits, peaks, permutations, scan1, scan_setup, scanner, single_trait = (
+alignment, blup, coefficients, fit1, herit, intervals, null_fits, peaks, permutations, scan1, scan_chromosomes, scan_setup, \
+        scanner, single_trait = (
     import_module(f"lmmbridge.qtl2.{name}") for name in (
         "alignment", "blup", "coefficients", "fit1", "herit", "intervals", "null_fits", "peaks", "permutations", "scan1",
-        "scan_setup", "scanner", "single_trait"))
+        "scan_chromosomes", "scan_setup", "scanner", "single_trait"))
 LAWS = {law.name: law for law in SCAN_LAWS}
 #: Examples in which a fault must show.
 EXAMPLES = 60
@@ -328,7 +329,7 @@ MUTANTS = [
     (permutations, "draw_permutations", moved_by_one, ["permutation"]),
     (scan_setup, "given_hsq", hsq_lowered, ["own-hsq"]),
     (alignment.Aligned, "batches", complete_alone, ["one-at-a-time"]),
-    (scan1, "run_over", threads_mixed, ["threads-scan1"]),
+    (scan_chromosomes, "run_over", threads_mixed, ["threads-scan1"]),
     (blup, "run_over", threads_mixed, ["threads-scan1blup"]),
     (alignment.Kinship, "eigen", loco_without_weights, ["equal-loco"]),
     (scanner.Scanner, "_null_design", x_covariates_everywhere, ["chromosome-alone"]),
