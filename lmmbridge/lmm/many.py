@@ -22,7 +22,6 @@ from scipy import linalg, special
 
 from lmmbridge.lmm.elimination import eliminate, sweep
 from lmmbridge.lmm.estimation import INDISTINGUISHABLE, Maximum, estimate_hsq, search_grid, unbounded_of_many
-from lmmbridge.lmm.least_squares import least_squares
 from lmmbridge.lmm.likelihood import LOG_2PI
 from lmmbridge.lmm.rotation import Eigen, Rotated, logdet_of_squares
 from lmmbridge.lmm.tridiagonal import Tridiagonal, TridiagonalProducts
@@ -336,19 +335,13 @@ def estimate_hsq_of_many(rotated: Sequence[Rotated], reml: bool = True) -> list[
     -------
     list of Maximum
     """
-    return [maximum for maximum, _ in maxima_of_many(rotated, reml)]
-
-
-def maxima_of_many(rotated: Sequence[Rotated], reml: bool) -> list[tuple[Maximum, float]]:
-    """`estimate_hsq` of phenotypes that share their covariates, and Q at the highest bounded maximum (NaN if there is none)."""
-    found: list[tuple[Maximum, float]] = []
+    maxima: list[Maximum] = []
     for start in range(0, len(rotated), TOGETHER):
         some = rotated[start:start + TOGETHER]
-        together = summits_of(some[0].eigen, np.column_stack([one.y for one in some]), some[0].X, reml, some[0].logdet_W,
-                              some[0].logdet_XtX)
-        for j, one in enumerate(some):
-            found.append((_maximum(together, j), float(together.rss[j])) if together.certain[j] else _alone(one, reml))
-    return found
+        found = summits_of(some[0].eigen, np.column_stack([one.y for one in some]), some[0].X, reml, some[0].logdet_W,
+                           some[0].logdet_XtX)
+        maxima += [_maximum(found, j) if found.certain[j] else estimate_hsq(one, reml) for j, one in enumerate(some)]
+    return maxima
 
 
 def _maximum(found: Summits, j: int) -> Maximum:
@@ -357,11 +350,6 @@ def _maximum(found: Summits, j: int) -> Maximum:
     if found.unbounded[j]:
         return Maximum(np.nan, np.inf, None, False, False, True, first)
     return Maximum(*first, {0.0: "0", 1.0: "1"}.get(first[0]), True, False, False, second)
-
-
-def _alone(rotated: Rotated, reml: bool) -> tuple[Maximum, float]:
-    maximum = estimate_hsq(rotated, reml)
-    return maximum, np.nan if maximum.bounded is None else least_squares(rotated, maximum.bounded[0]).rss
 
 
 def summits_of(eigen: Eigen, Y: np.ndarray, X: np.ndarray, reml: bool, logdet_W: float = 0.0,

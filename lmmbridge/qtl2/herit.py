@@ -10,11 +10,11 @@ import pandas as pd
 
 from lmmbridge import __version__, lmm
 from lmmbridge.errors import InputError
-from lmmbridge.lmm.many import TOGETHER, maxima_of_many
+from lmmbridge.lmm.many import TOGETHER, summits_of
 from lmmbridge.lmm.weight_basis import weights_at
 from lmmbridge.parallel import heavy_work, run_over
 from lmmbridge.progress import Progress
-from lmmbridge.qtl2.alignment import Batch, Kinship, align, truth
+from lmmbridge.qtl2.alignment import Batch, Kinship, align, rotation, truth
 from lmmbridge.qtl2.kinship import DecomposedKinship
 from lmmbridge.qtl2.scan_setup import without_bound
 
@@ -111,34 +111,38 @@ def est_herit(pheno: Any, kinship: Any, addcovar: Any = None, weights: Any = Non
     sample_size = aligned.pheno.notna().sum()
     batches, notes = aligned.batches()
     notes = [*aligned.notes, *notes]
-    table = pd.DataFrame(np.nan, names, ["hsq", "log10lik", "resid_sd"])
+    found = np.full((3, len(names)), np.nan)
     with heavy_work(), Progress("est_herit", len(names), quiet) as progress:
-        for batch, rows in run_over(lambda batch: (batch, _estimates(batch, kinship, reml, progress)),
-                                    batches, cores):
-            table.loc[batch.phenotypes] = [row[:3] for row in rows]
-            notes += [sentence for row in rows for sentence in row[3]]
-            notes += batch.notes
+        for batch, (estimates, said) in run_over(lambda batch: (batch, _estimates(batch, kinship, reml, progress)), batches, cores):
+            found[:, names.get_indexer(batch.phenotypes)] = estimates
+            notes += said + batch.notes
+    hsq, log10lik, resid_sd = (pd.Series(values, names) for values in found)
     notes += kinship.notes
-    return Herit(table["hsq"], sample_size, table["log10lik"], table["resid_sd"], "REML" if reml else "ML",
-                 tuple(dict.fromkeys(notes)))
+    return Herit(hsq.rename("hsq"), sample_size, log10lik.rename("log10lik"), resid_sd.rename("resid_sd"),
+                 "REML" if reml else "ML", tuple(dict.fromkeys(notes)))
 
 
-def _estimates(batch: Batch, kinship: Kinship, reml: bool, progress: Progress) -> list[tuple]:
-    """(ĥ, log10lik, resid_sd, notes) of each phenotype of the batch."""
+def _estimates(batch: Batch, kinship: Kinship, reml: bool, progress: Progress) -> tuple[np.ndarray, list[str]]:
+    """ĥ, log10lik and resid_sd of each phenotype of the batch, (3, m), and notes."""
     eigen = kinship.eigen("", batch.ids, batch.weights)
-    X, n = batch.addcovar.to_numpy(), len(batch.ids)
-    rotated, found = lmm.rotate(eigen, batch.Y, X), []
-    for start in range(0, len(rotated), TOGETHER):
-        some = rotated[start:start + TOGETHER]
-        found += maxima_of_many(some, reml)
-        progress.advance(len(some))
-    maxima, rss = [maximum for maximum, _ in found], np.array([rss for _, rss in found])
-    hsq = np.array([(maximum.bounded or (np.nan, np.nan))[0] for maximum in maxima])
+    n, p = batch.addcovar.shape
+    Y, X = (rotation(eigen, batch.weights, values) for values in (batch.Y, batch.addcovar.to_numpy()))
+    hsq, rss, notes = np.empty(Y.shape[1]), np.empty(Y.shape[1]), []
+    for start in range(0, len(hsq), TOGETHER):
+        some = slice(start, start + TOGETHER)
+        found = summits_of(eigen, Y[:, some], X, reml)
+        hsq[some], rss[some] = found.hsq, found.rss
+        # Those that are not found together, or of which there is something to say.
+        for j in np.flatnonzero(~found.certain | found.unbounded | ~np.isnan(found.second_hsq)) + start:
+            rotated, = lmm.rotate(eigen, batch.Y[:, [j]], batch.addcovar.to_numpy())
+            maximum = lmm.estimate_hsq(rotated, reml)
+            hsq[j] = (maximum.bounded or (np.nan, np.nan))[0]
+            rss[j] = np.nan if np.isnan(hsq[j]) else lmm.least_squares(rotated, hsq[j]).rss
+            notes += _said(batch.phenotypes[j], maximum, hsq[j])
+        progress.advance(len(found.hsq))
     logdet = -np.sum(np.log(weights_at(eigen.values, hsq)), axis=0)
     log10lik = -0.5 * (n * np.log(rss) + logdet) / np.log(10.0)
-    resid_sd = np.sqrt(rss / (n - X.shape[1] if reml else n))
-    said = [_said(*named) for named in zip(batch.phenotypes, maxima, hsq)]
-    return list(zip(hsq, log10lik, resid_sd, said))
+    return np.array([hsq, log10lik, np.sqrt(rss / (n - p if reml else n))]), notes
 
 
 def _said(name: str, maximum: lmm.Maximum, hsq: float) -> list[str]:

@@ -651,7 +651,7 @@ REFUSED = {
     "cores": (lambda e, K: {"cores": -1}, "cores is -1: give how many to use, or 0 for all but one"),
     "V singular": (lambda e, K: {"kinship": K * 0.0 + 1.0, "Xcovar": None, "hsq": [1.0, 1.0, 1.0]},
                    "hsq is 1 for pheno "
-                   "'liver': .* not positive definite .* give a smaller one"),
+                   "'holed': .* not positive definite .* give a smaller one"),
 }
 
 
