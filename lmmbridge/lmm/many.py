@@ -141,6 +141,14 @@ class Summits:
     unbounded: np.ndarray
     certain: np.ndarray
 
+    def maximum(self, j: int) -> Maximum:
+        """Of the j-th likelihood, which must be certain, as `estimate_hsq` gives it."""
+        first, second = ((float(hsq[j]), float(loglik[j])) if not np.isnan(hsq[j]) else None for hsq, loglik in (
+            (self.hsq, self.loglik), (self.second_hsq, self.second_loglik)))
+        if self.unbounded[j]:
+            return Maximum(np.nan, np.inf, None, False, False, True, first)
+        return Maximum(*first, {0.0: "0", 1.0: "1"}.get(first[0]), True, False, False, second)
+
 
 def summits(eigen: Eigen | Tridiagonal, products: CrossProducts, df: int, determinants: int, constant: float | np.ndarray,
             rounding: np.ndarray, unbounded: np.ndarray) -> Summits:
@@ -340,16 +348,8 @@ def estimate_hsq_of_many(rotated: Sequence[Rotated], reml: bool = True) -> list[
         some = rotated[start:start + TOGETHER]
         found = summits_of(some[0].eigen, np.column_stack([one.y for one in some]), some[0].X, reml, some[0].logdet_W,
                            some[0].logdet_XtX)
-        maxima += [_maximum(found, j) if found.certain[j] else estimate_hsq(one, reml) for j, one in enumerate(some)]
+        maxima += [found.maximum(j) if found.certain[j] else estimate_hsq(one, reml) for j, one in enumerate(some)]
     return maxima
-
-
-def _maximum(found: Summits, j: int) -> Maximum:
-    first, second = ((float(hsq[j]), float(loglik[j])) if not np.isnan(hsq[j]) else None for hsq, loglik in (
-        (found.hsq, found.loglik), (found.second_hsq, found.second_loglik)))
-    if found.unbounded[j]:
-        return Maximum(np.nan, np.inf, None, False, False, True, first)
-    return Maximum(*first, {0.0: "0", 1.0: "1"}.get(first[0]), True, False, False, second)
 
 
 def summits_of(eigen: Eigen, Y: np.ndarray, X: np.ndarray, reml: bool, logdet_W: float = 0.0,

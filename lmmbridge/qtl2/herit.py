@@ -133,11 +133,15 @@ def _estimates(batch: Batch, kinship: Kinship, reml: bool, progress: Progress) -
         found = summits_of(eigen, Y[:, some], X, reml)
         hsq[some], rss[some] = found.hsq, found.rss
         # Those that are not found together, or of which there is something to say.
-        for j in np.flatnonzero(~found.certain | found.unbounded | ~np.isnan(found.second_hsq)) + start:
-            rotated, = lmm.rotate(eigen, batch.Y[:, [j]], batch.addcovar.to_numpy())
-            maximum = lmm.estimate_hsq(rotated, reml)
-            hsq[j] = (maximum.bounded or (np.nan, np.nan))[0]
-            rss[j] = np.nan if np.isnan(hsq[j]) else lmm.least_squares(rotated, hsq[j]).rss
+        for i in np.flatnonzero(~found.certain | found.unbounded | ~np.isnan(found.second_hsq)):
+            j = start + i
+            if found.certain[i]:
+                maximum = found.maximum(i)
+            else:
+                rotated, = lmm.rotate(eigen, batch.Y[:, [j]], batch.addcovar.to_numpy())
+                maximum = lmm.estimate_hsq(rotated, reml)
+                hsq[j] = (maximum.bounded or (np.nan, np.nan))[0]
+                rss[j] = np.nan if np.isnan(hsq[j]) else lmm.least_squares(rotated, hsq[j]).rss
             notes += _said(batch.phenotypes[j], maximum, hsq[j])
         progress.advance(len(found.hsq))
     logdet = -np.sum(np.log(weights_at(eigen.values, hsq)), axis=0)

@@ -40,8 +40,10 @@ def null_hsq(batch: Batch, X: np.ndarray, decomposed: Decomposed, reml: bool, pr
         some = slice(start, start + TOGETHER)
         found = summits_of(eigen, rotated_Y[:, some], rotated_X, reml)
         hsq[some] = found.hsq
-        for j in np.flatnonzero(~found.certain | found.unbounded) + start:
-            maximum = lmm.estimate_hsq(lmm.rotate(eigen, batch.Y[:, [j]], X)[0], reml)
+        for i in np.flatnonzero(~found.certain | found.unbounded):
+            j = start + i
+            maximum = found.maximum(i) if found.certain[i] else lmm.estimate_hsq(
+                lmm.rotate(eigen, batch.Y[:, [j]], X)[0], reml)
             hsq[j] = (maximum.bounded or (np.nan, np.nan))[0]
             notes += [without_bound(batch.phenotypes[j], hsq[j])] if maximum.unbounded else []
     return hsq, notes
