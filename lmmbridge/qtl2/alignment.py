@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -113,6 +114,12 @@ class Aligned:
     weights: pd.Series | None = None
     notes: tuple[str, ...] = ()
 
+    @cached_property
+    def _with_intercept(self) -> tuple[list[str], np.ndarray]:
+        """Names and values of the intercept and addcovar."""
+        given = _beside(pd.DataFrame({"intercept": 1.0}, self.pheno.index), self.addcovar)
+        return list(given.columns), given.to_numpy()
+
     def of_phenotypes(self, columns: slice | list[int]) -> Aligned:
         """With these phenotypes alone, for the same individuals."""
         return replace(self, pheno=self.pheno.iloc[:, columns])
@@ -184,16 +191,16 @@ class Aligned:
         ids = list(self.pheno.index[keep])
         if len(ids) < FEWEST:
             return None
-        addcovar, Xcovar, nullcovar, intcovar = (
-            None if frame is None else frame[keep] for frame in (self.addcovar, self.Xcovar, self.nullcovar, self.intcovar))
-        intercept = pd.DataFrame({"intercept": 1.0}, ids)
-        given = _beside(intercept, addcovar)
+        Xcovar, nullcovar, intcovar = (
+            None if frame is None else frame[keep] for frame in (self.Xcovar, self.nullcovar, self.intcovar))
+        names, values = self._with_intercept
+        given = pd.DataFrame(values[keep], ids, names)
         independent = which_independent(given)
-        addcovar = given.iloc[:, independent]
         notes = [f"addcovar: column '{name}' depends on the intercept and the other columns; it is left out"
-                 for j, name in enumerate(given.columns) if j not in independent]
+                 for j, name in enumerate(names) if j not in independent]
+        addcovar = given.iloc[:, independent] if notes else given
         if intcovar is not None:
-            intcovar = independent_columns(_beside(intercept, intcovar)).iloc[:, 1:]
+            intcovar = independent_columns(_beside(given.iloc[:, :1], intcovar)).iloc[:, 1:]
         weights = None if self.weights is None else self.weights.to_numpy()[keep]
         Y = self.pheno.to_numpy()[np.ix_(keep, columns)]
         return Batch(ids, [self.pheno.columns[j] for j in columns], Y, addcovar, Xcovar, nullcovar, intcovar, weights, notes)

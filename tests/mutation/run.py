@@ -38,6 +38,12 @@ TESTS = {
     "scan": ["test_scan.py", "test_effects.py"],
     "effects": ["test_effects.py"],
     "blup": ["test_prediction.py"],
+    "elimination": ["test_many.py", "test_gram_scan.py", "test_each_position.py"],
+    "weight_basis": ["test_weight_basis.py", "test_many.py", "test_gram_scan.py"],
+    "tridiagonal": ["test_many.py"],
+    "many": ["test_many.py", "test_each_position.py"],
+    "gram_scan": ["test_gram_scan.py"],
+    "each_position": ["test_each_position.py"],
 }
 
 
