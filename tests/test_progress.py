@@ -257,17 +257,17 @@ signal.signal(signal.SIGINT, signal.default_int_handler)    # which a shell's ba
 import numpy as np, pandas as pd, xarray as xr
 from lmmbridge.qtl2.genoprobs import DIMS, Genoprobs
 from lmmbridge.qtl2.scan1 import scan1
-n, positions, cores = 100, 500, int(sys.argv[1])
+n, positions, cores = 200, 500, int(sys.argv[1])
 rng, ids, arrays, K = np.random.default_rng(1), [f"i{i}" for i in range(n)], {}, {}
 for chromosome in "1234":
     values = rng.dirichlet(np.ones(8), size=(n, positions)).transpose(0, 2, 1)
     arrays[chromosome] = xr.DataArray(values, dims=DIMS, coords={
         "individual": ids, "genotype": list("ABCDEFGH"), "position": [f"c{chromosome}.{i}" for i in range(positions)]})
     K[chromosome] = pd.DataFrame(np.corrcoef(rng.normal(size=(n, 500))), ids, ids)
-pheno = pd.DataFrame(rng.normal(size=(n, 5000)), ids, [f"y{i}" for i in range(5000)])
+pheno = pd.DataFrame(rng.normal(size=(n, 20_000)), ids, [f"y{i}" for i in range(20_000)])
 print("begun", flush=True)
 scan1(Genoprobs(arrays), pheno, K if sys.argv[2] == "loco" else K["1"], hsq=np.full(
-    (4, 5000), 0.5) if sys.argv[3] == "given" else None, cores=cores)
+    (4, 20_000), 0.5) if sys.argv[3] == "given" else None, cores=cores)
 print("ended", flush=True)
 """
 
