@@ -61,12 +61,19 @@ def each_position(eigen: Eigen, y: np.ndarray, X: np.ndarray, G: np.ndarray, rem
         log|X'X| of covariates and genotype columns, neither weighted nor rotated: a constant of REML*. Default: it is found, where
         the decomposition has no weights.
 
+    Raises
+    ------
+    ValueError
+        If `logdet_XtX` is needed and not given.
+
     References
     ----------
     Zhou X, Stephens M (2012) Genome-wide efficient mixed-model analysis for association studies. Nature Genetics 44:821-824.
     """
     k, b, n = G.shape
     c, p = X.shape[1], X.shape[1] + k
+    if reml and eigen.weights is not None and logdet_XtX is None:
+        raise ValueError("with weights REML needs logdet_XtX: log|X'X| of covariates and genotype columns as they were")
     hsq, loglik, rss, beta, errors = (np.full(shape, np.nan) for shape in (b, b, b, (k, b), (k, b)))
     certain = np.zeros(b, dtype=bool)
     if n <= p:

@@ -68,7 +68,7 @@ class NullModels:
 
 
 def null_models(Y: np.ndarray, X: np.ndarray, values: np.ndarray | None = None, hsq: np.ndarray | None = None,
-                own: list[np.ndarray] | None = None) -> NullModels:
+                own: list[np.ndarray] | None = None, interpolated: bool = True) -> NullModels:
     """Fit p phenotypes to their covariates, each at its own h.
 
     Parameters
@@ -83,13 +83,17 @@ def null_models(Y: np.ndarray, X: np.ndarray, values: np.ndarray | None = None, 
         With `values`; V must be positive definite there.
     own : list of ndarray, shape (n, uⱼ), optional
         Rotated covariates of each phenotype alone; those that have most of them come first.
+    interpolated : bool, default True
+        Take the weights from a basis of few vectors; otherwise as they are, which phenotypes need whose V is badly conditioned:
+        the smallest of their weights would lose digits.
     """
     n, p = Y.shape
     c = X.shape[1]
     coefficients, vectors = np.ones((1, 1)), np.ones((n, 1))
     if values is not None:
-        basis = WeightBasis(values, hsq)
-        vectors, coefficients = basis.vectors, np.empty((basis.vectors.shape[1], p))
+        basis = WeightBasis(values, hsq) if interpolated else None
+        vectors, coefficients = (basis.vectors, np.empty((basis.vectors.shape[1], p))) if interpolated else (
+            weights_at(values, hsq), np.eye(p))
     scores, rss, longest = np.empty((n, p)), np.empty(p), np.empty(p)
     R_inverse = np.empty((c, c, p if values is not None else 1))
     numbers = np.array([0] if own is None else [columns.shape[1] for columns in own])
@@ -97,7 +101,7 @@ def null_models(Y: np.ndarray, X: np.ndarray, values: np.ndarray | None = None, 
     for start in range(0, p, FITTED_TOGETHER):
         which = slice(start, min(start + FITTED_TOGETHER, p))
         weights = np.ones((1, n)) if values is None else weights_at(values, hsq[which]).T
-        if values is not None:
+        if values is not None and interpolated:
             coefficients[:, which] = basis.coefficients(weights.T)
         root = np.sqrt(weights)
         scaled = X * root[:, :, None]

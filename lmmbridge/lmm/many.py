@@ -216,7 +216,7 @@ def _ranked(which: np.ndarray, hsq: np.ndarray, loglik: np.ndarray, rss: np.ndar
             certain: np.ndarray) -> Summits:
     """Of the maxima of each likelihood the highest two."""
     certain = certain.copy()
-    certain[which[np.isnan(hsq)]] = False
+    certain[which[~np.isfinite(hsq + loglik + rss)]] = False
     order = np.lexsort((-loglik, which))
     rank = np.arange(len(order)) - np.searchsorted(which[order], which[order])
     columns = []

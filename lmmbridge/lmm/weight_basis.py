@@ -1,8 +1,8 @@
 r"""The weights 1/d, d = hλ + 1 − h, of all h lie very nearly in a space of few dimensions.
 
 So sums over n individuals, Σ w(h) x, need the few sums Σ b x over a basis b of that space once, and cost nothing that depends on
-n after that. In x = log h/(1−h) the weights are (1 + eˣ)/(1 + λeˣ), analytic but for poles at a distance of π from the real line,
-so that short Chebyshev series give the coefficients of w in the basis, and log|V|, at every h.
+n after that. In x = log h/(1−h) the weights are (1 + eˣ)/(1 + λeˣ), analytic but for poles at a distance of π from the real line
+(if no λ is negative), so that short Chebyshev series give the coefficients of w in the basis, and log|V|, at every h.
 """
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ WORST_CONDITION = 1e5
 SAMPLES = 137
 #: Before this x, h is 0 as far as a basis is concerned; after the other V is singular where K is (see `search_end`), or h is 1.
 FIRST, LAST = -15.0, 19.0
+#: A negative eigenvalue, of files with few digits, is a pole on the real line; nearer to it there are no series.
+FROM_POLE = 3.0
 #: A Chebyshev series serves an interval of this length in x, and has so many terms: the error is (π + √(π² + 1))⁻²⁰ = 7e-17.
 INTERVAL, TERMS = 2.0, 20
 
@@ -73,7 +75,10 @@ class WeightBasis:
         return self.vectors.T @ weights
 
     def along(self, x: np.ndarray) -> np.ndarray:
-        """Coefficients of the weights and log|V| at x = log h/(1−h), and their first two derivatives in x: (3, r + 1, m)."""
+        """Coefficients of the weights and log|V| at x = log h/(1−h), and their first two derivatives in x: (3, r + 1, m).
+
+        NaN near the h at which V turns singular because K has a negative eigenvalue.
+        """
         place = np.floor(x / INTERVAL).astype(int)
         found = np.empty((len(x), 3 * (self.vectors.shape[1] + 1)))
         for interval in np.unique(place):
@@ -84,6 +89,8 @@ class WeightBasis:
 
     def _series(self, interval: int) -> np.ndarray:
         """Chebyshev series of what `along` gives, on one interval: (TERMS, 3 (r + 1))."""
+        if self.values[0] < 0.0 and (interval + 1) * INTERVAL > np.log(-1.0 / self.values[0]) - FROM_POLE:
+            return np.full((TERMS, 3 * (self.vectors.shape[1] + 1)), np.nan)
         if interval not in self._known:
             x = (interval + 0.5 * (chebyshev.chebpts1(TERMS) + 1.0)) * INTERVAL
             hsq, rest = special.expit(x), special.expit(-x)

@@ -20,6 +20,8 @@ from lmmbridge.qtl2.kinship import DecomposedKinship, check_kinship
 
 #: A column is dependent on others (or equal to one) when it differs from them by less than this, as in R/qtl2.
 TOLERANCE = 1e-12
+#: Batches are joined until their phenotypes lack so many times n values together, each of which takes n numbers.
+MOST_LACKING = 4
 #: Fewer individuals than this are no data.
 FEWEST = 3
 
@@ -174,17 +176,26 @@ class Aligned:
         """
         n = len(self.pheno)
         whole = self._batch(np.ones(n, dtype=bool), [])
+        columns = _columns_of(whole)
         alike = [batch for batch in batches if 2 * (n - len(batch.ids)) * len(batch.phenotypes) <= n
-                 and 4 * (n - len(batch.ids)) <= n and _same_columns(batch, whole)]
+                 and 4 * (n - len(batch.ids)) <= n and _columns_of(batch) == columns]
         if len(alike) < 2:
             return batches
-        alike.sort(key=lambda batch: len(batch.ids))        # those who lack most come first
-        phenotypes = [name for batch in alike for name in batch.phenotypes]
+        others = {id(batch) for batch in alike}
+        sets, lacking = [[]], 0
+        for batch in sorted(alike, key=lambda batch: len(batch.ids)):       # those who lack most come first
+            lacking += (n - len(batch.ids)) * len(batch.phenotypes)
+            if lacking > MOST_LACKING * n and sets[-1]:
+                sets, lacking = [*sets, []], (n - len(batch.ids)) * len(batch.phenotypes)
+            sets[-1].append(batch)
+        return [*(self._joined(whole, some) for some in sets), *(batch for batch in batches if id(batch) not in others)]
+
+    def _joined(self, whole: Batch, batches: list[Batch]) -> Batch:
+        phenotypes = [name for batch in batches for name in batch.phenotypes]
         values = self.pheno[phenotypes].to_numpy()
-        notes = list(dict.fromkeys(note for batch in alike for note in batch.notes))
-        one = replace(whole, phenotypes=phenotypes, Y=np.nan_to_num(values), notes=notes, missing=np.isnan(values),
-                      joined=tuple(alike))
-        return [one, *(batch for batch in batches if batch not in alike)]
+        notes = list(dict.fromkeys(note for batch in batches for note in batch.notes))
+        return replace(whole, phenotypes=phenotypes, Y=np.nan_to_num(values), notes=notes, missing=np.isnan(values),
+                       joined=tuple(batches))
 
     def _batch(self, keep: np.ndarray, columns: list[int]) -> Batch | None:
         """The phenotypes of these columns, of these individuals."""
@@ -268,10 +279,10 @@ def align(order: Iterable[str], pheno: Any, addcovar: Any = None, Xcovar: Any = 
                    **chosen)
 
 
-def _same_columns(batch: Batch, whole: Batch) -> bool:
-    """Whether the same covariates are independent for the individuals of a batch as for all."""
-    return all(list(batch.null_covariates(is_x).columns) == list(whole.null_covariates(is_x).columns) for is_x in (False, True)) \
-        and (batch.intcovar is None or list(batch.intcovar.columns) == list(whole.intcovar.columns))
+def _columns_of(batch: Batch) -> list[list[str]]:
+    """Names of the covariates that are independent for the individuals of a batch: additive, with Xcovar, interacting."""
+    return [list(batch.null_covariates(is_x).columns) for is_x in (False, True)] + [
+        [] if batch.intcovar is None else list(batch.intcovar.columns)]
 
 
 def independent_columns(X: pd.DataFrame) -> pd.DataFrame:

@@ -105,7 +105,8 @@ def chunks_of(setup: Setup, kept: Kept, memory: float) -> list[range]:
     """
     individuals, phenotypes = setup.aligned.pheno.shape
     lengths = [array.sizes["position"] for array in setup.genoprobs.values()]
-    numbers = (sum(lengths) if kept.keep == "lod" else 0) + PER_POSITION * max(lengths) + PER_INDIVIDUAL * individuals
+    lacking = setup.aligned.pheno.isna().to_numpy().mean() * individuals
+    numbers = (sum(lengths) if kept.keep == "lod" else 0) + PER_POSITION * max(lengths) + (PER_INDIVIDUAL + lacking) * individuals
     together = int(np.clip(1e6 * memory / (8 * numbers), 1, MOST_TOGETHER))
     bounds = np.linspace(0, phenotypes, -(-phenotypes // together) + 1).astype(int).tolist()
     return [range(first, end) for first, end in zip(bounds, bounds[1:])]
@@ -209,7 +210,7 @@ def _write_rows(file: str, first: int, rows: np.ndarray) -> None:
             np.lib.format.read_array_header_1_0(stream)
             stream.seek(first * rows.shape[1] * rows.itemsize, os.SEEK_CUR)
             rows.tofile(stream)
-            os.fdatasync(stream.fileno())
+            getattr(os, "fdatasync", os.fsync)(stream.fileno())
     except OSError as error:
         raise InputError(f"out: {file} cannot be written on {platform.node()} ({error.strerror or error}); what is finished is "
                          "kept, the same call goes on from there") from None

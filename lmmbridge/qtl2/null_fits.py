@@ -18,6 +18,10 @@ from lmmbridge.qtl2.alignment import Batch, Kinship, rotation
 
 #: An eigen decomposition of n individuals takes the time of so many times n more genotype columns, rotated.
 DECOMPOSITION = 8
+#: Numbers in the arrays of positions that QR decomposition judges together.
+BLOCK = 2**18
+#: Groups that are kept for the next block of positions.
+GROUPS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,8 +108,10 @@ class Part:
         Whether covariates interact with the QTL.
     alike : bool
         Whether all phenotypes have the same weights.
+    turned_for_qr : callable
+        Genotype columns in the coordinates of the groups.
     group : callable
-        The `Group` of the i-th phenotype, or of all where they are alike, and how to turn genotype columns for it.
+        The `Group` of the i-th phenotype, or of all where they are alike.
     rows : ndarray of int, or None
         Which individuals of those that have genotype columns, where not all.
     """
@@ -117,7 +123,8 @@ class Part:
     sizes: int | np.ndarray
     beside_covariates: bool
     alike: bool
-    group: Callable[[int], tuple[Group, Callable[[np.ndarray], np.ndarray]]]
+    turned_for_qr: Callable[[np.ndarray], np.ndarray]
+    group: Callable[[int], Group]
     rows: np.ndarray | None = None
 
     def lod(self, G: np.ndarray, out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -152,18 +159,25 @@ class Part:
     def _by_qr(self, G: np.ndarray, poor: np.ndarray, out: np.ndarray, dependent: np.ndarray, saturated: np.ndarray) -> None:
         """Fill in what is to be found by QR decomposition: pairs of position and phenotype (rows, 2)."""
         sizes = np.broadcast_to(self.sizes, len(self.columns))
-        every = np.arange(len(self.columns))
-        groups = [every] if self.alike else [every[[i]] for i in np.unique(poor[:, 1])]
-        for which in groups:
-            positions = np.unique(poor[np.isin(poor[:, 1], which), 0])
-            group, turned = self.group(int(which[0]))
-            rss, rank = group.with_genotypes(np.moveaxis(turned(G[:, positions]), 0, 2))
-            none_over = group.basis.shape[1] + rank >= len(group.root)
-            with np.errstate(divide="ignore"):
-                out[np.ix_(positions, which)] = np.where(none_over[:, None], np.nan,
-                                                         0.5 * sizes[which] * np.log10(group.null_rss / rss))
-            dependent[positions[rank < len(G)]] = True
-            saturated[which] |= none_over.any()
+        positions, place = np.unique(poor[:, 0], return_inverse=True)
+        turned = np.moveaxis(self.turned_for_qr(G[:, positions]), 0, 2)
+        if self.alike:
+            pieces = [(np.arange(len(self.columns)), np.arange(len(positions)))]
+        else:
+            order = np.argsort(poor[:, 1], kind="stable")
+            phenotypes, first = np.unique(poor[order, 1], return_index=True)
+            pieces = [(phenotypes[[i]], np.unique(places)) for i, places in enumerate(np.split(place[order], first[1:]))]
+        for which, places in pieces:
+            group = self.group(int(which[0]))
+            size = max(1, BLOCK // (len(group.root) * len(which)))
+            for here in (places[start:start + size] for start in range(0, len(places), size)):
+                rss, rank = group.with_genotypes(turned[here])
+                none_over = group.basis.shape[1] + rank >= len(group.root)
+                with np.errstate(divide="ignore"):
+                    out[np.ix_(positions[here], which)] = np.where(none_over[:, None], np.nan,
+                                                                   0.5 * sizes[which] * np.log10(group.null_rss / rss))
+                dependent[positions[here][rank < len(G)]] = True
+                saturated[which] |= none_over.any()
 
 
 def null_parts(batch: Batch, X_null: np.ndarray, decomposed: Decomposed | None, hsq: np.ndarray | None) -> list[Part]:
@@ -189,7 +203,9 @@ def null_parts(batch: Batch, X_null: np.ndarray, decomposed: Decomposed | None, 
     if not len(columns):
         return []
     refuse_indefinite(decomposed.eigen.values, hsq, batch.phenotypes)
-    return [_rotated(batch, X_null, decomposed.eigen, columns, hsq[columns])]
+    well = condition(decomposed.eigen.values, hsq[columns]) <= WORST_CONDITION
+    return [_rotated(batch, X_null, decomposed.eigen, some, hsq[some], interpolated)
+            for some, interpolated in ((columns[well], True), (columns[~well], False)) if len(some)]
 
 
 def _joined_parts(batch: Batch, X_null: np.ndarray, decomposed: Decomposed, hsq: np.ndarray) -> list[Part]:
@@ -235,19 +251,20 @@ def uncorrelated(Y: np.ndarray, X: np.ndarray, X_null: np.ndarray, turned: Calla
                  beside_covariates: bool) -> Part:
     """Phenotypes Y (n, m) with covariates X and, under the null model, X_null, in coordinates in which V is the identity."""
 
-    @lru_cache(maxsize=None)
-    def group(_: int):
+    @lru_cache(maxsize=1)
+    def group(_: int) -> Group:
         basis, null_basis = np.linalg.qr(X)[0], np.linalg.qr(X_null)[0]
         null_rss = np.sum((Y - null_basis @ (null_basis.T @ Y)) ** 2, axis=0)
         longest = float(np.max(np.linalg.norm(X, axis=0))) if beside_covariates else None
-        return Group(np.ones(len(Y)), basis, Y - basis @ (basis.T @ Y), null_rss, longest), turned
+        return Group(np.ones(len(Y)), basis, Y - basis @ (basis.T @ Y), null_rss, longest)
 
     models, every = null_models(Y, X), np.arange(Y.shape[1])
     null_rss = models.rss if X_null.shape == X.shape else null_models(Y, X_null).rss
-    return Part(every, turned, models, null_rss, len(Y), beside_covariates, True, group)
+    return Part(every, turned, models, null_rss, len(Y), beside_covariates, True, turned, group)
 
 
-def _rotated(batch: Batch, X_null: np.ndarray, eigen: lmm.Eigen, columns: np.ndarray, hsq: np.ndarray) -> Part:
+def _rotated(batch: Batch, X_null: np.ndarray, eigen: lmm.Eigen, columns: np.ndarray, hsq: np.ndarray,
+             interpolated: bool = True) -> Part:
     """In the eigenvectors' coordinates: phenotypes at their own weights each, and with covariates for their missing values."""
     turning = eigen.vectors if batch.weights is None else np.sqrt(batch.weights)[:, None] * eigen.vectors
     addcovar = batch.addcovar.to_numpy()
@@ -257,17 +274,18 @@ def _rotated(batch: Batch, X_null: np.ndarray, eigen: lmm.Eigen, columns: np.nda
     def turned(G: np.ndarray) -> np.ndarray:
         return (G.reshape(-1, G.shape[-1]) @ turning).reshape(G.shape)
 
-    @lru_cache(maxsize=None)
-    def group(j: int):
+    @lru_cache(maxsize=GROUPS)
+    def group(j: int) -> Group:
         if batch.missing is None:
-            return _group_at(batch, eigen, columns[j], hsq[j], addcovar, X_null), turned
-        indicators = np.eye(len(Y))[:, batch.missing[:, columns[j]]]
-        return _group_at(batch, eigen, columns[j], hsq[j], np.hstack([addcovar, indicators]),
-                         np.hstack([X_null, indicators])), turned
+            return _group_at(batch, eigen, columns[j], hsq[j], addcovar, X_null)
+        lacking = np.flatnonzero(batch.missing[:, columns[j]])
+        indicators = np.zeros((len(Y), len(lacking)))
+        indicators[lacking, np.arange(len(lacking))] = 1.0
+        return _group_at(batch, eigen, columns[j], hsq[j], np.hstack([addcovar, indicators]), np.hstack([X_null, indicators]))
 
-    models = null_models(Y, X, eigen.values, hsq, own)
-    null_rss = models.rss if X_0.shape == X.shape else null_models(Y, X_0, eigen.values, hsq, own).rss
-    return Part(columns, turned, models, null_rss, batch.sizes[columns], batch.intcovar is not None, False, group)
+    models = null_models(Y, X, eigen.values, hsq, own, interpolated)
+    null_rss = models.rss if X_0.shape == X.shape else null_models(Y, X_0, eigen.values, hsq, own, interpolated).rss
+    return Part(columns, turned, models, null_rss, batch.sizes[columns], batch.intcovar is not None, False, turned, group)
 
 
 def _whitened(batch: Batch, X_null: np.ndarray, decomposed: Decomposed, column: int, hsq: float) -> Part:
@@ -284,15 +302,16 @@ def _whitened(batch: Batch, X_null: np.ndarray, decomposed: Decomposed, column: 
     def turned(G: np.ndarray) -> np.ndarray:
         return solve_lower(L, (G if batch.weights is None else G * root).reshape(-1, G.shape[-1])).reshape(G.shape)
 
-    @lru_cache(maxsize=None)
-    def group(_: int):
-        eigen = decomposed.eigen
-        return (_group_at(batch, eigen, column, hsq, addcovar, X_null),
-                lambda G: ((G * root).reshape(-1, G.shape[-1]) @ eigen.vectors).reshape(G.shape))
+    def turned_for_qr(G: np.ndarray) -> np.ndarray:
+        return ((G * root).reshape(-1, G.shape[-1]) @ decomposed.eigen.vectors).reshape(G.shape)
+
+    @lru_cache(maxsize=1)
+    def group(_: int) -> Group:
+        return _group_at(batch, decomposed.eigen, column, hsq, addcovar, X_null)
 
     models = null_models(y, X)
     null_rss = models.rss if X_0.shape == X.shape else null_models(y, X_0).rss
-    return Part(np.array([column]), turned, models, null_rss, len(y), batch.intcovar is not None, True, group)
+    return Part(np.array([column]), turned, models, null_rss, len(y), batch.intcovar is not None, True, turned_for_qr, group)
 
 
 def _group_at(batch: Batch, eigen: lmm.Eigen, column: int, hsq: float, X: np.ndarray, X_null: np.ndarray) -> Group:

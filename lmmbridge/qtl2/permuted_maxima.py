@@ -155,7 +155,7 @@ class _PermutedScan:
 
     def _without_kinship(self, G: np.ndarray, permutations: np.ndarray) -> np.ndarray:
         """Highest LOD over the positions, (P, m)."""
-        (group, _), G = self.parts[0].group(0), np.ascontiguousarray(np.moveaxis(G, 0, 2).swapaxes(0, 1))
+        group, G = self.parts[0].group(0), np.ascontiguousarray(np.moveaxis(G, 0, 2).swapaxes(0, 1))
         N, b, k0 = G.shape
         inverse = np.argsort(permutations, axis=1).T
         weight = np.sqrt(self.weights)[:, None]

@@ -34,7 +34,8 @@ def scan1perm_rotated_residuals(genoprobs: Genoprobs, pheno: Any, kinship: Any, 
     genoprobs, pheno, kinship, addcovar, intcovar, weights, reml, cores, quiet
         As for `scan1`; a kinship matrix is needed. Phenotypes without LOD scores are refused.
     n_perm : int, default 1
-        Number of permutations, the same for all chromosomes and phenotypes.
+        Number of permutations, the same for all phenotypes that are of the same individuals. With a kinship matrix per chromosome
+        each has its own coordinates, in which the same permutation is another one.
     rng : numpy.random.Generator or int, optional
         What the permutations are drawn with, or a seed. Default: another result each time.
 
@@ -100,7 +101,10 @@ def _highest(scanner: Scanner, chromosome: str, permutations: np.ndarray, advanc
         part = uncorrelated(permuted, X, X, partial(_whitened, whitening), batch.intcovar is not None)
         for G in genotype_blocks(scanner.setup.genoprobs, chromosome, batch, scanner.rows):
             lod = np.empty((G.shape[1], len(permutations)))
-            part.lod(G, lod)
+            _, saturated = part.lod(G, lod)
+            if saturated.any():
+                raise InputError(f"pheno '{batch.phenotypes[j]}': {len(y)} individuals are no more than the model has "
+                                 f"coefficients on chromosome '{chromosome}'; leave it out")
             maxima[:, j] = np.fmax(maxima[:, j], np.fmax.reduce(lod, axis=0))
             advance(G.shape[1])
     return maxima

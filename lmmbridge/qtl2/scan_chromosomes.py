@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -27,11 +27,14 @@ class Task:
     batch : Batch
     decomposed : Decomposed or None
         Of the one kinship matrix: how far it is decomposed depends on the whole scan.
+    notes : list of str
+        About the hsq that the setup has.
     """
 
     setup: Setup
     batch: Batch
     decomposed: Decomposed | None
+    notes: list[str]
 
 
 def scan_chromosomes(scanner: Scanner, cores: int | Executor, summary: Callable[[Found], Found] | None = None,
@@ -68,9 +71,9 @@ def _scan_here(scanner: Scanner, summary: Callable[[Found], Found] | None, into:
 def _task(scanner: Scanner, chromosome: str) -> Task:
     setup = scanner.setup.restricted(chromosome)
     if setup.kinship is None or setup.kinship.loco:
-        return Task(setup, scanner.batch, None)
-    decomposed, hsq, _, _ = scanner.null(chromosome)
-    return Task(setup.with_hsq(hsq, scanner.batch.phenotypes), scanner.batch, decomposed)
+        return Task(setup, scanner.batch, None, [])
+    decomposed, hsq, notes, _ = scanner.null(chromosome)
+    return Task(setup.with_hsq(hsq, scanner.batch.phenotypes), scanner.batch, decomposed, notes)
 
 
 def scan_there(summary: Callable[[Found], Found] | None, task: Task) -> tuple[Found, list[str]]:
@@ -78,4 +81,5 @@ def scan_there(summary: Callable[[Found], Found] | None, task: Task) -> tuple[Fo
     with heavy_work():
         scanner = Scanner(task.setup, task.batch, Progress("", 0, quiet=True), shared=task.decomposed)
         chromosome, = task.setup.genoprobs
-        return _scan_here(scanner, summary, {}, chromosome), [] if task.setup.kinship is None else task.setup.kinship.notes
+        found = _scan_here(scanner, summary, {}, chromosome)
+        return replace(found, notes=task.notes + found.notes), [] if task.setup.kinship is None else task.setup.kinship.notes

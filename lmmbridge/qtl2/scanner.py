@@ -58,7 +58,7 @@ class Scanner:
 
     def _key(self, chromosome: str) -> tuple[str, bool]:
         """Chromosomes of which this is alike have their null model in common, unless each has a kinship matrix."""
-        return self.setup.nulls[chromosome], self.setup.genoprobs.is_x_chr[chromosome]
+        return self.setup.nulls[chromosome], self.setup.genoprobs.is_x_chr[chromosome] and self.batch.Xcovar is not None
 
     def _decomposed(self, chromosomes: list[str]) -> Decomposed:
         interactions = 0 if self.batch.intcovar is None else self.batch.intcovar.shape[1]

@@ -78,3 +78,13 @@ def test_no_individual_left_over():
     eigen = lmm.eigen_decomposition(np.eye(4) + 0.1 * orthogonal(4, np.random.default_rng(5)) ** 2)
     found = lmm.each_position(eigen, np.arange(4.0), np.ones((4, 1)), np.random.default_rng(6).normal(size=(3, 2, 4)))
     assert not found.certain.any()
+
+
+def test_weights_need_the_constant_of_reml():
+    problem = simulated(n=20, p=1, weighted=True)
+    eigen = lmm.eigen_decomposition(problem.K, problem.weights)
+    rotated, = lmm.rotate(eigen, problem.y[:, None], problem.X)
+    G = np.random.default_rng(7).normal(size=(1, 2, 20))
+    with pytest.raises(ValueError, match="with weights REML needs logdet_XtX"):
+        lmm.each_position(eigen, rotated.y, rotated.X, G)
+    assert lmm.each_position(eigen, rotated.y, rotated.X, G, reml=False).certain.shape == (2,)

@@ -134,3 +134,20 @@ def test_missing_values_are_covariates(reml, weighted, tolerance):
         own = lmm.eigen_decomposition(problem.K[np.ix_(keep, keep)], None if problem.weights is None else problem.weights[keep])
         alone, = lmm.rotate(own, Y[keep][:, [j]], problem.X[keep])
         assert found.hsq[j] == pytest.approx(lmm.estimate_hsq(alone, reml).hsq, rel=0.0, abs=tolerance("many_hsq"))
+
+
+@CRITERIA
+def test_a_slightly_negative_eigenvalue(reml, tolerance):
+    """V turns singular before h = 1: a pole of the weights, near which nothing is taken from series."""
+    rng = np.random.default_rng(9)
+    values = np.r_[np.full(6, -6e-6), np.linspace(0.01, 1.0, 54)]
+    eigen = lmm.Eigen(values, np.eye(60))
+    hsq = rng.choice([0.5, 0.99, 0.9999, 0.99999], size=300)
+    Y = np.sqrt(np.outer(values, hsq) + 1.0 - hsq) * rng.normal(size=(60, 300))
+    rotated = lmm.rotate(eigen, Y, np.ones((60, 1)))
+    found = together(rotated, reml)
+    assert found.certain.any()
+    for j in np.flatnonzero(found.certain):
+        alone = lmm.estimate_hsq(rotated[j], reml)
+        fit = lmm.least_squares(rotated[j], found.hsq[j])
+        assert lmm.loglik(rotated[j], fit, reml) == pytest.approx(alone.loglik, rel=tolerance("many_loglik"))

@@ -9,11 +9,13 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from simulated_scans import scan_of
 
 from lmmbridge.errors import InputError
 from lmmbridge.progress import RUNNING
 from lmmbridge.qtl2 import scan1, scan1_bulk, scan1max, scan1perm
+from lmmbridge.qtl2.genoprobs import DIMS, Genoprobs
 
 #: tornado, as distributed uses it.
 pytestmark = pytest.mark.filterwarnings("ignore:make_current is deprecated:DeprecationWarning")
@@ -157,3 +159,35 @@ def test_a_dask_worker_is_killed_in_scan1(client):
     killer.join()
     assert killer.killed_at is not None
     assert_same(alone, found)
+
+
+def twins():
+    """Pairs alike in genotypes and kinship; of one phenotype both have the same value, which leaves its likelihood unbounded."""
+    rng = np.random.default_rng(11)
+    half = rng.normal(size=(20, 40))
+    K = np.kron(half @ half.T / 40.0, np.ones((2, 2)))
+    ids = [f"i{i}" for i in range(40)]
+    p = np.repeat(rng.uniform(size=(20, 30)), 2, axis=0)
+    arrays = {name: xr.DataArray(np.stack([p, 1.0 - p], axis=1)[:, :, part], dims=DIMS, coords={
+        "individual": ids, "genotype": ["A", "B"], "position": [f"p{i}" for i in range(30)][part]})
+        for name, part in (("1", slice(0, 15)), ("2", slice(15, 30)))}
+    pheno = pd.DataFrame({"alike": np.repeat(rng.normal(size=20), 2), "free": rng.normal(size=40),
+                          "nearly": np.repeat(rng.normal(size=20), 2) + 1e-4 * rng.normal(size=40)}, ids)
+    return Genoprobs(arrays), pheno, pd.DataFrame((K + K.T) / 2.0, ids, ids)
+
+
+def test_notes_are_the_same_wherever_it_is_done(processes):
+    probs, pheno, K = twins()
+    here = scan1(probs, pheno, K, quiet=True)
+    assert any("grows without bound" in note for note in here.notes)
+    there = scan1(probs, pheno, K, cores=processes, quiet=True)
+    assert there.notes == here.notes and there.lod.equals(here.lod)
+
+
+def test_a_precise_phenotype_beside_coarse_ones(tolerance):
+    """Its V is badly conditioned: no digits are lost to the weights that the others have."""
+    probs, pheno, K = twins()
+    hsq = [0.3, 0.5, 1.0 - 1e-8]
+    together = scan1(probs, pheno[["free", "alike", "nearly"]], K, hsq=[hsq], quiet=True)
+    alone = scan1(probs, pheno["nearly"], K, hsq=hsq[2], quiet=True)
+    np.testing.assert_allclose(together.lod["nearly"], alone.lod["nearly"], rtol=0.0, atol=tolerance("scan_given_hsq"))

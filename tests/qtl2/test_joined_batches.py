@@ -106,3 +106,12 @@ def test_joined_only_where_it_saves_something(holed):
     assert "y9" not in joined.phenotypes and "y10" not in joined.phenotypes
     assert [len(batch.ids) for batch in joined.joined] == sorted(len(batch.ids) for batch in joined.joined)
     assert sorted(name for batch in (joined, *others) for name in batch.phenotypes) == sorted(aligned.pheno)
+
+
+def test_many_missing_values_are_joined_in_sets(holed, monkeypatch):
+    monkeypatch.setattr("lmmbridge.qtl2.alignment.MOST_LACKING", 10 / len(holed))
+    aligned = Aligned(holed.drop(columns="y10"))
+    batches, _ = aligned.batches()
+    sets = [batch for batch in aligned.joined(batches) if batch.joined]
+    assert len(sets) > 1 and all(batch.missing.sum() <= 10 or len(batch.joined) == 1 for batch in sets)
+    assert sorted(name for batch in sets for name in batch.phenotypes) == sorted(holed.columns.drop("y10"))
