@@ -1,4 +1,5 @@
 """`lmmbridge bulk-scan`, and scans on a Dask cluster from the command line."""
+import gc
 import json
 import os
 import subprocess
@@ -13,8 +14,9 @@ import pytest
 from lmmbridge.engines import ENGINES
 from lmmbridge.qtl2 import calc_genoprob, calc_kinship, extdata, read_cross2, write_genoprobs, write_kinship
 
-#: tornado, as distributed uses it.
-pytestmark = pytest.mark.filterwarnings("ignore:make_current is deprecated:DeprecationWarning")
+#: tornado, as distributed uses it; and what both leave behind, which is collected here, not in some later test.
+pytestmark = [pytest.mark.filterwarnings("ignore:make_current is deprecated:DeprecationWarning"),
+              pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +55,8 @@ def cluster():
     yield of
     for one in made:
         one.close()
+    made.clear()
+    gc.collect()
 
 
 @pytest.fixture(scope="module")

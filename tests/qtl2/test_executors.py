@@ -1,4 +1,5 @@
 """Scans spread over threads, processes and a Dask cluster: the same numbers to the last bit, also when a worker dies."""
+import gc
 import multiprocessing
 import os
 import signal
@@ -17,8 +18,9 @@ from lmmbridge.progress import RUNNING
 from lmmbridge.qtl2 import scan1, scan1_bulk, scan1max, scan1perm
 from lmmbridge.qtl2.genoprobs import DIMS, Genoprobs
 
-#: tornado, as distributed uses it.
-pytestmark = pytest.mark.filterwarnings("ignore:make_current is deprecated:DeprecationWarning")
+#: tornado, as distributed uses it; and what both leave behind, which is collected here, not in some later test.
+pytestmark = [pytest.mark.filterwarnings("ignore:make_current is deprecated:DeprecationWarning"),
+              pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,8 @@ def client():
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=None) as cluster, \
             distributed.Client(cluster) as client:
         yield client
+    del cluster, client
+    gc.collect()
 
 
 def assert_same(one, other):
