@@ -69,8 +69,8 @@ scan1max                    `scan1max`                  as scan1
 scan1perm                   `scan1perm`                 the same scheme with numpy's random numbers (``rng``), or R's;
                                                         scan_func and model="binary" are not there; with kinship and
                                                         weights an interaction is weighted once (R/qtl2: twice)
-(none)                      `scan1perm_rotated_          permutes rotated residuals (Abney 2015) in place of genotypes: another
-                            residuals`                  null distribution, a thousand times faster
+(none)                      `scan1perm_rotated_residuals`  permutes rotated residuals (Abney 2015) in place of
+                                                        genotypes: another null distribution, far faster
 summary_scan1perm           `summary_scan1perm`         nothing: equal
 scan1coef                   `scan1coef`                 model="binary" is refused; with kinship and weights an
                                                         interaction is weighted once (R/qtl2: twice); of dependent
@@ -129,6 +129,6 @@ __all__ = [
     "chr_lengths", "decomp_kinship", "est_herit", "extdata", "find_peaks", "fit1", "from_r",
     "genoprob_to_alleleprob", "get_x_covar", "insert_pseudomarkers", "lod_int", "mat2strata", "max_scan1",
     "read_cross2", "read_genoprobs", "read_kinship", "read_scan1_bulk", "scale_kinship", "scan1", "scan1_bulk", "scan1blup",
-    "scan1coef", "scan1max", "scan1perm", "scan1perm_rotated_residuals", "summary_scan1perm", "to_r", "write_cross2", "write_genoprobs", "write_kinship",
-    "zip_datafiles",
+    "scan1coef", "scan1max", "scan1perm", "scan1perm_rotated_residuals", "summary_scan1perm",
+    "to_r", "write_cross2", "write_genoprobs", "write_kinship", "zip_datafiles",
 ]
