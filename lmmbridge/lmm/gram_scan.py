@@ -5,7 +5,7 @@ With G the k genotype columns of a position and W = D⁻¹ at the phenotype's h 
     t'S⁻¹t      t = G'W(y − Xβ)      S = G'WG − A A',  A = G'W^½ B
 
 B being an orthonormal basis of W^½X. t is one matrix product for all phenotypes. The products of the columns of G with each other
-and with X are needed against every phenotype's weights; these lie in a space of few dimensions (`lmmbridge.lmm.weight_basis`), so that one
+and with X are needed against every phenotype's weights; these lie in a space of few dimensions (`weight_basis`), so that one
 matrix product against its basis and one of its results with the coefficients give them all. S⁻¹ is applied by elimination,
 element-wise over positions × phenotypes.
 

@@ -31,8 +31,8 @@ scan1perm output          `Scan1Perm`                    ``.A``, ``.X``, ``.chr_
 Functions
 ---------
 All take their arguments in R/qtl2's order; ``NULL`` is None. ``cores`` is a number of threads; for scan1, scan1max and
-scan1_bulk also an executor of `concurrent.futures`, such as one of a Dask cluster. ``quiet=True`` hides the progress bar of those that have one
-(which R/qtl2 hides unless told otherwise).
+scan1_bulk also an executor of `concurrent.futures`, such as one of a Dask cluster. ``quiet=True`` hides the progress bar of
+those that have one (which R/qtl2 hides unless told otherwise).
 R/qtl2's further arguments by dots (tol, max_batch, check_boundary, intcovar_method, eta_max, maxit, bintol) are not there:
 tolerances are fixed, boundaries always tried. "equal" means: to the digits that rounding leaves, shown by tests that run
 both.

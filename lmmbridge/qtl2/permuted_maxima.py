@@ -25,8 +25,8 @@ from lmmbridge.errors import InputError
 from lmmbridge.parallel import run_over
 from lmmbridge.progress import Progress
 from lmmbridge.qtl2.alignment import Batch
-from lmmbridge.qtl2.scan_setup import Setup
 from lmmbridge.qtl2.null_fits import Group, Part
+from lmmbridge.qtl2.scan_setup import Setup
 from lmmbridge.qtl2.scanner import Scanner, genotype_columns
 
 #: Pivots of S below this, relative to G'G (the squared sine of a column and those before it), lose digits: use QR.
