@@ -127,8 +127,8 @@ class Part:
     group: Callable[[int], Group]
     rows: np.ndarray | None = None
 
-    def lod(self, G: np.ndarray, out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """LOD scores for genotype columns (k, b, n) into `out` (b, m).
+    def lod(self, G: np.ndarray, out: np.ndarray, count: Callable[[int], None]) -> tuple[np.ndarray, np.ndarray]:
+        """LOD scores for genotype columns (k, b, n) into `out` (b, m); `count` is told of how many more there are, time and again.
 
         Returns
         -------
@@ -148,6 +148,7 @@ class Part:
                 np.divide(self.null_rss[which], gain, out=gain)
                 np.log10(gain, out=gain)
             np.multiply(gain, 0.5 * sizes[which], out=out[:, which])
+            count(gain.size)
             if not well.all():
                 position, phenotype = np.nonzero(~well)
                 poor.append(np.column_stack([position, phenotype + which.start]))

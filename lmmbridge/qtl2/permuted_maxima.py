@@ -68,22 +68,23 @@ def permuted_maxima(setup: Setup, permutations: np.ndarray, cores: int = 1,
     InputError
         If there are no LOD scores for a phenotype: it has too few individuals, or no ĥ under the null model.
     """
+    progress = progress or Progress("", 0, quiet=True)
     phenotypes = list(setup.aligned.pheno.columns)
     maxima = pd.DataFrame(np.nan, range(len(permutations)), phenotypes)
     batches, without = setup.batches()
     if without:
         raise InputError(without[0].replace(": no results", "").replace("; no results", "") + "; leave it out")
     for batch in batches:
-        scanner = Scanner(setup, batch, progress or Progress("", 0, quiet=True), len(permutations))
+        scanner = Scanner(setup, batch, progress, len(permutations))
         for null in dict.fromkeys(setup.nulls.values()):
             _, hsq, _, parts = scanner.null(null)
             if hsq is not None and np.isnan(hsq).any():
                 without = batch.phenotypes[int(np.argmax(np.isnan(hsq)))]
                 raise InputError(f"pheno '{without}': the likelihood of the null model grows without bound as hsq goes "
                                  "to 1, so that there is no hsq; leave it out")
-            scan = _PermutedScan(setup, batch, parts)
+            scan = _PermutedScan(setup, batch, parts, progress.advance)
             for chromosome in (name for name in setup.genoprobs if setup.nulls[name] == null):
-                found = scan.maxima(chromosome, permutations, cores, progress)
+                found = scan.maxima(chromosome, permutations, cores)
                 maxima[batch.phenotypes] = np.fmax(maxima[batch.phenotypes], found)
     return maxima
 
@@ -91,8 +92,8 @@ def permuted_maxima(setup: Setup, permutations: np.ndarray, cores: int = 1,
 class _PermutedScan:
     """Scans with permuted genotypes by one null model, for the m phenotypes of one batch, n of the N individuals."""
 
-    def __init__(self, setup: Setup, batch: Batch, parts: list[Part]):
-        self.genoprobs, self.parts = setup.genoprobs, parts
+    def __init__(self, setup: Setup, batch: Batch, parts: list[Part], count: Callable[[int], None]):
+        self.genoprobs, self.parts, self.count = setup.genoprobs, parts, count
         self.kinship = setup.kinship is not None
         self.rows = pd.Index(setup.genoprobs.individuals).get_indexer(setup.aligned.pheno.index)
         self.keep = setup.aligned.pheno.index.get_indexer(batch.ids)
@@ -104,7 +105,7 @@ class _PermutedScan:
         #: Whether G'G is the same in all permutations.
         self.same_gram = len(self.rows) == self.n and batch.weights is None and batch.intcovar is None
 
-    def maxima(self, chromosome: str, permutations: np.ndarray, cores: int, progress: Progress | None) -> np.ndarray:
+    def maxima(self, chromosome: str, permutations: np.ndarray, cores: int) -> np.ndarray:
         """Maximum LOD scores on a chromosome, (n_perm, m); in pieces, blocks of positions × some permutations."""
         columns = genotype_columns(self.genoprobs, chromosome)
         positions, n_perm = self.genoprobs[chromosome].sizes["position"], len(permutations)
@@ -125,10 +126,8 @@ class _PermutedScan:
             return scan(self._genotypes(chromosome, columns, piece[0]), permutations[piece[1]])
 
         maxima = np.full((n_perm, self.m), np.nan)
-        for (where, which), lod in zip(pieces, run_over(highest, pieces, cores)):
+        for (_, which), lod in zip(pieces, run_over(highest, pieces, cores)):
             maxima[which] = np.fmax(maxima[which], lod)
-            if progress is not None:
-                progress.advance((where.stop - where.start) * (which.stop - which.start) * self.m)
         return maxima
 
     def _genotypes(self, chromosome: str, columns: np.ndarray, positions: slice) -> np.ndarray:
@@ -149,7 +148,7 @@ class _PermutedScan:
             permuted = self._permuted(G, permutation)
             for part in self.parts:
                 lod = np.empty((permuted.shape[1], len(part.columns)))
-                part.lod(permuted, lod)
+                part.lod(permuted, lod, self.count)
                 highest[i, part.columns] = np.fmax.reduce(lod, axis=0)
         return highest
 
@@ -185,6 +184,7 @@ class _PermutedScan:
             return _by_qr(group, np.moveaxis(permuted * weight[:, 0], 0, 2))
 
         smallest = _smallest_rss(group, gram, with_basis, with_residuals, exact)
+        self.count(b * smallest.size)
         with np.errstate(divide="ignore"):
             return np.where(np.isinf(smallest), np.nan, 0.5 * self.n * np.log10(group.null_rss / smallest))
 

@@ -70,7 +70,7 @@ def scan1perm_rotated_residuals(genoprobs: Genoprobs, pheno: Any, kinship: Any, 
     if without:
         raise InputError(f"{without[0].removesuffix('; no results').removesuffix(': no results')}; leave it out")
     maxima = pd.DataFrame(np.nan, range(n_perm), list(setup.aligned.pheno.columns))
-    total = len(genoprobs.positions) * maxima.shape[1]
+    total = len(genoprobs.positions) * maxima.size
     with heavy_work(), Progress("scan1perm", total, quiet) as progress:
         for batch in batches:
             permutations = draw_permutations(generator, n_perm, np.zeros(len(batch.ids) - batch.addcovar.shape[1], dtype=int))
@@ -101,12 +101,11 @@ def _highest(scanner: Scanner, chromosome: str, permutations: np.ndarray, advanc
         part = uncorrelated(permuted, X, X, partial(_whitened, whitening), batch.intcovar is not None)
         for G in genotype_blocks(scanner.setup.genoprobs, chromosome, batch, scanner.rows):
             lod = np.empty((G.shape[1], len(permutations)))
-            _, saturated = part.lod(G, lod)
+            _, saturated = part.lod(G, lod, advance)
             if saturated.any():
                 raise InputError(f"pheno '{batch.phenotypes[j]}': {len(y)} individuals are no more than the model has "
                                  f"coefficients on chromosome '{chromosome}'; leave it out")
             maxima[:, j] = np.fmax(maxima[:, j], np.fmax.reduce(lod, axis=0))
-            advance(G.shape[1])
     return maxima
 
 

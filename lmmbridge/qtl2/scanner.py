@@ -100,12 +100,11 @@ class Scanner:
             stop, anywhere = start + G.shape[1], np.zeros(G.shape[1], dtype=bool)
             for part in parts:
                 here = np.empty((G.shape[1], len(part.columns))) if len(part.columns) < shape[1] else lod[start:stop]
-                some, none_over = part.lod(G, here)
+                some, none_over = part.lod(G, here, self.progress.advance)
                 if len(part.columns) < shape[1]:
                     lod[start:stop, part.columns] = here
                 anywhere |= some
                 saturated[part.columns] |= none_over
-                self.progress.advance(G.shape[1] * len(part.columns))
             dependent += int(np.sum(anywhere))
             start = stop
         return Found(lod, hsq, notes + self._too_few(chromosome, np.flatnonzero(saturated)) + _reduced(chromosome, dependent))

@@ -2,7 +2,7 @@
 
 suppressMessages(library(lmmbridge))
 set.seed(1)
-n <- 500; founders <- 8; positions <- 2000
+n <- 500; founders <- 8; positions <- 2000; traits <- 300
 ids <- paste0("i", seq_len(n))
 probs <- lapply(stats::setNames(nm = as.character(1:20)), function(chr) {
     draws <- array(rexp(n * founders * positions / 20), c(n, founders, positions / 20))
@@ -13,7 +13,7 @@ probs <- lapply(stats::setNames(nm = as.character(1:20)), function(chr) {
 })
 probs <- structure(probs, class = c("calc_genoprob", "list"), crosstype = "do", is_x_chr = vapply(probs, function(x) FALSE, TRUE),
                    alleles = LETTERS[seq_len(founders)], alleleprobs = TRUE)
-pheno <- matrix(rnorm(n), n, 1, dimnames = list(ids, "y"))
+pheno <- matrix(rnorm(n * traits), n, traits, dimnames = list(ids, paste0("y", seq_len(traits))))
 kinship <- calc_kinship(probs)
 reticulate::py_run_string("
 import time
