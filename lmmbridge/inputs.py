@@ -140,17 +140,24 @@ def frame_of(values: Any, name: str, leader: str = "", order: pd.Index | None = 
         frame.index = pd.RangeIndex(1, len(frame) + 1) if order is None else order
     if frame.shape[0] == 0 or frame.shape[1] == 0:
         raise InputError(f"{name} is empty: {frame.shape[0]} rows, {frame.shape[1]} columns")
-    frame.columns = [str(column) for column in frame.columns]
+    frame.columns = _as_text(frame.columns)
     if frame.columns.has_duplicates:
         twice = frame.columns[frame.columns.duplicated()][0]
         raise InputError(f"{name}: column '{twice}' occurs more than once; give every column its own name")
     if frame.index.hasnans:
         raise InputError(f"{name}: row {int(np.argmax(frame.index.isna())) + 1} has no ID; give every individual one")
-    frame.index = pd.Index([str(individual) for individual in frame.index])
+    frame.index = _as_text(frame.index)
     if frame.index.has_duplicates:
         twice = frame.index[frame.index.duplicated()][0]
         raise InputError(f"{name}: individual '{twice}' occurs more than once; give every individual one row")
     return frame
+
+
+def _as_text(labels: pd.Index) -> pd.Index:
+    """The labels as text; themselves where they are, so that what pandas knows of them is not found out again."""
+    if labels.dtype == object and labels.inferred_type == "string" and labels.name is None:
+        return labels
+    return pd.Index([str(label) for label in labels], dtype=object)
 
 
 def refuse_row_numbers(values: pd.Series | pd.DataFrame, name: str) -> None:
@@ -186,17 +193,25 @@ def _common_ids(parts: dict[str, pd.DataFrame]) -> tuple[list[str], list[str]]:
     return common, notes
 
 
-def numbers_of(frame: pd.DataFrame, name: str, missing: bool = False) -> np.ndarray:
-    """The frame as float64; refuses what is not a number, infinities, and NaN unless it stands for a missing value."""
-    for column, dtype in zip(frame.columns, frame.dtypes):
+def floats_of(frame: pd.DataFrame, name: str) -> np.ndarray:
+    """The frame as float64, what is missing as NaN; refuses what is not a number."""
+    types = frame.dtypes.tolist()
+    if all(isinstance(dtype, np.dtype) and dtype.kind in "fiub" for dtype in set(types)):
+        return frame.to_numpy(dtype=float)
+    for column, dtype in zip(frame.columns, types):
         if dtype.kind in "cmM":
             raise InputError(f"{name}: column '{column}' holds values of type {dtype}; give real numbers")
-    if (frame.dtypes == object).any():
+    if object in types:
         frame = frame.where(frame.notna(), np.nan)      # pd.NA among Python objects
     try:
-        values = frame.to_numpy(dtype=float, na_value=np.nan)
+        return frame.to_numpy(dtype=float, na_value=np.nan)
     except (ValueError, TypeError):
         raise InputError(f"{name}: {_first_text(frame)}; give numbers, for example 0 and 1 for two groups") from None
+
+
+def numbers_of(frame: pd.DataFrame, name: str, missing: bool = False) -> np.ndarray:
+    """`floats_of`; refuses infinities, and NaN unless it stands for a missing value."""
+    values = floats_of(frame, name)
     bad = np.isinf(values) if missing else ~np.isfinite(values)
     if bad.any():
         row, column = np.argwhere(bad)[0]

@@ -117,18 +117,18 @@ def _sums_against(X: np.ndarray, G: np.ndarray, along: np.ndarray, y: np.ndarray
     shared = np.column_stack([X, y])
     weighted = (shared.T[:, :, None] * vectors).transpose(1, 0, 2).reshape(n, -1)       # (n, (c + 1) s)
     with_shared = (shared.T @ weighted).reshape(c + 1, c + 1, s)
-    with_G, squares = np.empty((c + 1, s, k, b)), {(i, j): np.empty((s, b)) for i in range(k) for j in range(i, k)}
+    with_G, squares = np.empty((c + 1, k, b, s)), {(i, j): np.empty((b, s)) for i in range(k) for j in range(i, k)}
     size = max(1, IN_CACHE // (n * k))
     for start in range(0, b, size):
         here = slice(start, min(start + size, b))
         block = G[:, here] - along[:, here] @ X.T
-        with_G[:, :, :, here] = (weighted.T @ block.reshape(-1, n).T).reshape(c + 1, s, k, -1)
+        with_G[:, :, here] = (block.reshape(-1, n) @ weighted).reshape(k, -1, c + 1, s).transpose(2, 0, 1, 3)
         for i, j in squares:
-            squares[i, j][:, here] = vectors.T @ (block[i] * block[j]).T
-    rows = [[with_shared[i, j][:, None] for j in range(i, c)] + [with_G[i, :, j] for j in range(k)]
-            + [with_shared[i, -1][:, None]] for i in range(c)]
-    rows += [[squares[i, j] for j in range(i, k)] + [with_G[-1, :, i]] for i in range(k)]
-    return rows + [[with_shared[-1, -1][:, None]]]
+            np.matmul(block[i] * block[j], vectors, out=squares[i, j][here])
+    rows = [[with_shared[i, [j]] for j in range(i, c)] + [with_G[i, j] for j in range(k)] + [with_shared[i, [-1]]]
+            for i in range(c)]
+    rows += [[squares[i, j] for j in range(i, k)] + [with_G[-1, i]] for i in range(k)]
+    return rows + [[with_shared[-1, [-1]]]]
 
 
 def _unbounded(eigen: Eigen, y: np.ndarray, basis: np.ndarray, G: np.ndarray, along: np.ndarray, lengths: np.ndarray,
@@ -138,6 +138,8 @@ def _unbounded(eigen: Eigen, y: np.ndarray, basis: np.ndarray, G: np.ndarray, al
     u, b = int(np.sum(null)), G.shape[1]
     if u == 0 or u == len(null):
         return np.zeros(b, dtype=bool)
+    if np.linalg.matrix_rank(basis[null], ROOT_EPSILON) == u:     # the covariates alone see all of the null space
+        return np.full(b, not reml)
     outside = (G[:, :, null] - along @ basis[null].T) / np.sqrt(np.where(lengths > 0.0, lengths, 1.0))[:, :, None]
     columns = np.concatenate([np.broadcast_to(basis[null], (b, u, basis.shape[1])), np.moveaxis(outside, 0, 2)], axis=2)
     seen, cosines, _ = np.linalg.svd(columns, full_matrices=False)

@@ -36,8 +36,12 @@ LAST_STEP = 1e-7
 MOST_STEPS = 15
 #: 1 − h at which the null space of K shows, and the part of y'y there that is no rounding.
 NEARLY_SINGULAR, CLEARLY = 1e-6, 1e-3
-#: Grid points of the polynomial whose maximum Newton's method starts from.
-STENCIL = 7
+#: Grid points of the polynomial whose maximum Newton's method starts from; its slope at `STEPS` from the one in the middle is the
+#: values' product with `SLOPES`, (STENCIL, steps).
+STENCIL = 11
+STEPS = np.linspace(-1.0, 1.0, 65)
+SLOPES = np.linalg.solve(np.vander(np.arange(STENCIL) - STENCIL // 2, increasing=True).T,
+                         np.stack([j * STEPS ** max(j - 1, 0) for j in range(STENCIL)]))
 
 
 class CrossProducts(Protocol):
@@ -62,8 +66,8 @@ class WeightedProducts:
     ----------
     eigen : Eigen
     against : callable
-        against(vectors (n, s)): sums over n of products of columns i ≤ j of A times each vector, in `[i][j − i]`: shape (s, 1)
-        where all likelihoods share both columns, or (s, N).
+        against(vectors (n, s)): sums over n of products of columns i ≤ j of A times each vector, in `[i][j − i]`: shape (1, s)
+        where all likelihoods share both columns, or (N, s).
     """
 
     def __init__(self, eigen: Eigen, against: Callable[[np.ndarray], list[list[np.ndarray]]]):
@@ -75,8 +79,8 @@ class WeightedProducts:
         # On the grid, where V is badly conditioned, sums against the weights themselves.
         sums = against(np.hstack([self._basis.vectors, weights[:, ~self._well]]))
         r = self._basis.vectors.shape[1]
-        self._moments = [[of_both[:r] for of_both in row] for row in sums]
-        self._badly = [[of_both[r:] for of_both in row] for row in sums]
+        self._moments = [[of_both[:, :r] for of_both in row] for row in sums]
+        self._badly = [[of_both[:, r:] for of_both in row] for row in sums]
 
     def on_grid(self) -> list[list[np.ndarray]]:
         return [list(row) for row in self._all_on_grid]
@@ -87,33 +91,38 @@ class WeightedProducts:
         for moments_row, badly_row in zip(self._moments, self._badly):
             found.append([])
             for moments, badly in zip(moments_row, badly_row):
-                values = np.empty((moments.shape[1], len(self._grid)))
-                values[:, self._well], values[:, ~self._well] = moments.T @ self._on_well, badly.T
+                values = np.empty((len(moments), len(self._grid)))
+                values[:, self._well], values[:, ~self._well] = moments @ self._on_well, badly
                 found[-1].append(values)
         return found
 
     def at(self, which: np.ndarray, hsq: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         w = weights_at(self.values, hsq)
         a = (self.values[:, None] - 1.0) * w
-        M = [self._against(which, self._basis.coefficients(weights)) for weights in (w, -a * w, 2.0 * a**2 * w)]
-        return np.stack(M), np.array([-np.sum(np.log(w), axis=0), np.sum(a, axis=0), -np.sum(a**2, axis=0)])
+        coefficients = np.stack([self._basis.coefficients(weights).T for weights in (w, -a * w, 2.0 * a**2 * w)])
+        return self._against(which, coefficients), np.array([-np.sum(np.log(w), axis=0), np.sum(a, axis=0),
+                                                             -np.sum(a**2, axis=0)])
 
     def along(self, which: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         curves = self._basis.along(x)
-        return np.stack([self._against(which, coefficients) for coefficients in curves[:, :-1]]), curves[:, -1]
+        return self._against(which, curves[:, :, :-1]), curves[:, :, -1]
 
     def value(self, which: np.ndarray, hsq: np.ndarray) -> np.ndarray:
-        """The matrix alone, (q, q, m)."""
-        return self._against(which, self._basis.coefficients(weights_at(self.values, hsq)))
+        """The matrix alone, (q, q, m), at maxima that were found."""
+        coefficients = np.empty((len(which), self._basis.vectors.shape[1]))
+        inside = (hsq > 0.0) & (hsq < 1.0)
+        coefficients[inside] = self._basis.along(special.logit(hsq[inside]))[0, :, :-1]
+        coefficients[~inside] = self._basis.coefficients(weights_at(self.values, hsq[~inside])).T
+        return self._against(which, coefficients[None])[0]
 
     def _against(self, which: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
-        """(q, q, m), for weights with coefficients (r, m)."""
+        """(d, q, q, m), for d kinds of weights with coefficients (d, m, r)."""
         q = len(self._moments)
-        M = np.empty((q, q, len(which)))
+        M = np.empty((len(coefficients), q, q, len(which)))
         for i, row in enumerate(self._moments):
             for j, moments in enumerate(row, start=i):
-                M[i, j] = M[j, i] = moments[:, 0] @ coefficients if moments.shape[1] == 1 else np.einsum(
-                    "rm,rm->m", moments[:, which], coefficients)
+                M[:, i, j] = M[:, j, i] = coefficients @ moments[0] if len(moments) == 1 else np.einsum(
+                    "mr,dmr->dm", moments[which], coefficients)
         return M
 
 
@@ -195,7 +204,8 @@ def summits(eigen: Eigen | Tridiagonal, products: CrossProducts, df: int, determ
 
 def _peaks(values: np.ndarray, rounding: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Local maxima of each row: its number and their columns, in order, and for which rows these are beyond doubt, (N,)."""
-    padded = np.pad(values, ((0, 0), (1, 1)), constant_values=-np.inf)
+    padded = np.full((len(values), values.shape[1] + 2), -np.inf)
+    padded[:, 1:-1] = values
     with np.errstate(invalid="ignore"):
         differences = np.diff(padded, axis=1)
     which, peak = np.nonzero((differences[:, :-1] > 0.0) & (differences[:, 1:] < 0.0))
@@ -311,23 +321,18 @@ def _climb(likelihoods: _Likelihoods, which: np.ndarray, grid: np.ndarray, value
 
 
 def _polynomial_maximum(values: np.ndarray, centre: np.ndarray, x_grid: np.ndarray) -> np.ndarray:
-    """Where a polynomial through the grid points around `centre` is highest, (m,), for values (m, g)."""
-    size = min(STENCIL, len(x_grid))
-    first = np.clip(centre - size // 2, 0, len(x_grid) - size)
-    nodes = np.arange(size) - (size - 1) / 2.0
-    columns = first[:, None] + np.arange(size)
-    local = np.take_along_axis(values, columns, axis=1)
-    coefficients = np.linalg.solve(np.vander(nodes, increasing=True), (local - local[:, :1]).T)
-    derivative = coefficients[1:] * np.arange(1, size)[:, None]
-    second = derivative[1:] * np.arange(1, size - 1)[:, None]
-    t = (centre - first) - (size - 1) / 2.0
-    middle = t.copy()
-    for _ in range(6):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            step = -np.polynomial.polynomial.polyval(t, derivative, tensor=False) / np.polynomial.polynomial.polyval(
-                t, second, tensor=False)
-        t = np.clip(np.where(np.isfinite(step), t + step, t), middle - 1.0, middle + 1.0)
-    return x_grid[first] + (t + (size - 1) / 2.0) * (x_grid[1] - x_grid[0])
+    """Where a polynomial through the grid points around `centre` is highest, (m,), for values (m, g); `centre` near the ends."""
+    half = STENCIL // 2
+    inside = (centre >= half) & (centre < len(x_grid) - half)
+    first = np.where(inside, centre - half, 0)
+    local = np.take_along_axis(values, first[:, None] + np.arange(STENCIL), axis=1)
+    slope = local @ SLOPES
+    last_rising = np.clip(np.sum(slope > 0.0, axis=1) - 1, 0, len(STEPS) - 2)
+    before, after = (np.take_along_axis(slope, (last_rising + i)[:, None], axis=1)[:, 0] for i in (0, 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = before / (before - after)
+    steps = STEPS[last_rising] + (STEPS[1] - STEPS[0]) * np.where((between > 0.0) & (between < 1.0), between, 0.5)
+    return x_grid[centre] + np.where(inside, steps, 0.0) * (x_grid[1] - x_grid[0])
 
 
 def estimate_hsq_of_many(rotated: Sequence[Rotated], reml: bool = True) -> list[Maximum]:
@@ -364,8 +369,8 @@ def summits_of(eigen: Eigen, Y: np.ndarray, X: np.ndarray, reml: bool, logdet_W:
 def _sums_against(X: np.ndarray, Y: np.ndarray, vectors: np.ndarray) -> list[list[np.ndarray]]:
     """What `WeightedProducts` asks for, of phenotypes Y (n, N) that share X (n, p)."""
     weighted = X.T[:, :, None] * vectors        # (p, n, s)
-    return [[(X[:, j] @ weighted[i])[:, None] for j in range(i, len(weighted))] + [weighted[i].T @ Y]
-            for i in range(len(weighted))] + [[vectors.T @ (Y * Y)]]
+    return [[(X[:, j] @ weighted[i])[None] for j in range(i, len(weighted))] + [Y.T @ weighted[i]]
+            for i in range(len(weighted))] + [[(Y * Y).T @ vectors]]
 
 
 def summits_with_missing(eigen: Eigen, Y: np.ndarray, X: np.ndarray, missing: np.ndarray, reml: bool) -> Summits:
@@ -402,7 +407,7 @@ def summits_with_missing(eigen: Eigen, Y: np.ndarray, X: np.ndarray, missing: np
     columns = [*np.moveaxis(basis, 0, 2).swapaxes(0, 1), left]
 
     def sums_against(vectors: np.ndarray) -> list[list[np.ndarray]]:
-        return [[vectors.T @ (one * other) for other in columns[i:]] for i, one in enumerate(columns)]
+        return [[(one * other).T @ vectors for other in columns[i:]] for i, one in enumerate(columns)]
 
     found = summits(eigen, WeightedProducts(eigen, sums_against), n - u - (p if reml else 0), u + (p if reml else 0), 0.0,
                     rounding, np.zeros(m, dtype=bool))

@@ -103,23 +103,19 @@ class TridiagonalProducts:
     def on(self, grid: np.ndarray) -> list[list[np.ndarray]]:
         """At these values of h."""
         p, A = self.X.shape[1], np.hstack([self.X, self.Y])
-        M = np.empty((A.shape[1], A.shape[1], len(grid)))
-        for g, hsq in enumerate(grid):
-            M[:, :, g] = A.T @ self._solved(hsq, A)
+        M = np.moveaxis(A.T @ self._solved(grid, np.broadcast_to(A, (len(grid), *A.shape))), 0, 2)
         y = np.arange(p, A.shape[1])
         return [[M[[i], j] for j in range(i, p)] + [M[i, p:]] for i in range(p)] + [[M[y, y]]]
 
     def at(self, which: np.ndarray, hsq: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """As `CrossProducts.at`."""
-        q = self.X.shape[1] + 1
-        M = np.empty((3, q, q, len(which)))
-        for i, (j, h) in enumerate(zip(which, hsq)):
-            A = np.column_stack([self.X, self.Y[:, j]])
-            solved = self._solved(h, A)
-            changed = self._times_change(solved)
-            M[0, :, :, i] = A.T @ solved
-            M[1, :, :, i] = -(solved.T @ changed)
-            M[2, :, :, i] = 2.0 * (changed.T @ self._solved(h, changed))
+        n, p = self.X.shape
+        A = np.concatenate([np.broadcast_to(self.X, (len(which), n, p)), self.Y.T[which][:, :, None]], axis=2)
+        solved = self._solved(hsq, A)
+        changed = self._times_change(solved)
+        M = np.moveaxis(np.stack([
+            A.swapaxes(1, 2) @ solved, -(solved.swapaxes(1, 2) @ changed),
+            2.0 * (changed.swapaxes(1, 2) @ self._solved(hsq, changed))]), 1, 3)
         w = weights_at(self.T.values, hsq)
         a = (self.T.values[:, None] - 1.0) * w
         return M, np.array([-np.sum(np.log(w), axis=0), np.sum(a, axis=0), -np.sum(a**2, axis=0)])
@@ -128,16 +124,20 @@ class TridiagonalProducts:
         """As `CrossProducts.along`."""
         return tuple(derivatives_in_x(found, special.expit(x)) for found in self.at(which, special.expit(x)))
 
-    def _solved(self, hsq: float, A: np.ndarray) -> np.ndarray:
-        """V⁻¹A."""
-        *_, solved, failed = lapack.dptsv(hsq * self.T.diagonal + (1.0 - hsq), hsq * self.T.beside, A)
-        return np.full(A.shape, np.nan) if failed else solved
+    def _solved(self, hsq: np.ndarray, A: np.ndarray) -> np.ndarray:
+        """V⁻¹A at each h, (m, n, q): one tridiagonal system, whose blocks have nothing between them."""
+        m, n, q = A.shape
+        diagonal = np.outer(hsq, self.T.diagonal) + (1.0 - hsq)[:, None]
+        beside = np.zeros((m, n))
+        np.multiply.outer(hsq, self.T.beside, out=beside[:, :-1])
+        *_, solved, failed = lapack.dptsv(diagonal.ravel(), beside.ravel()[:-1], A.reshape(m * n, q))
+        return np.full(A.shape, np.nan) if failed else solved.reshape(A.shape)
 
     def _times_change(self, A: np.ndarray) -> np.ndarray:
         """(T − I)A, T − I being the derivative of V in h."""
         product = (self.T.diagonal - 1.0)[:, None] * A
-        product[:-1] += self.T.beside[:, None] * A[1:]
-        product[1:] += self.T.beside[:, None] * A[:-1]
+        product[:, :-1] += self.T.beside[:, None] * A[:, 1:]
+        product[:, 1:] += self.T.beside[:, None] * A[:, :-1]
         return product
 
 

@@ -75,22 +75,22 @@ class WeightBasis:
         return self.vectors.T @ weights
 
     def along(self, x: np.ndarray) -> np.ndarray:
-        """Coefficients of the weights and log|V| at x = log h/(1−h), and their first two derivatives in x: (3, r + 1, m).
+        """Coefficients of the weights and log|V| at x = log h/(1−h), and their first two derivatives in x: (3, m, r + 1).
 
         NaN near the h at which V turns singular because K has a negative eigenvalue.
         """
         place = np.floor(x / INTERVAL).astype(int)
-        found = np.empty((len(x), 3 * (self.vectors.shape[1] + 1)))
+        found = np.empty((3, len(x), self.vectors.shape[1] + 1))
         for interval in np.unique(place):
             here = place == interval
             polynomials = chebyshev.chebvander(2.0 * (x[here] / INTERVAL - interval) - 1.0, TERMS - 1)
-            found[here] = polynomials @ self._series(int(interval))
-        return found.T.reshape(3, -1, len(x))
+            found[:, here] = polynomials @ self._series(int(interval))
+        return found
 
     def _series(self, interval: int) -> np.ndarray:
-        """Chebyshev series of what `along` gives, on one interval: (TERMS, 3 (r + 1))."""
+        """Chebyshev series of what `along` gives, on one interval: (3, TERMS, r + 1)."""
         if self.values[0] < 0.0 and (interval + 1) * INTERVAL > np.log(-1.0 / self.values[0]) - FROM_POLE:
-            return np.full((TERMS, 3 * (self.vectors.shape[1] + 1)), np.nan)
+            return np.full((3, TERMS, self.vectors.shape[1] + 1), np.nan)
         if interval not in self._known:
             x = (interval + 0.5 * (chebyshev.chebpts1(TERMS) + 1.0)) * INTERVAL
             hsq, rest = special.expit(x), special.expit(-x)
@@ -99,5 +99,6 @@ class WeightBasis:
             b = a * (rest - hsq) - a**2                             # the second one
             rows = [np.vstack([self.coefficients(weights), logdet]) for weights, logdet in (
                 (w, -np.sum(np.log(w), axis=0)), (-a * w, np.sum(a, axis=0)), ((a**2 - b) * w, np.sum(b, axis=0)))]
-            self._known[interval] = chebyshev.chebfit(chebyshev.chebpts1(TERMS), np.vstack(rows).T, TERMS - 1)
+            series = chebyshev.chebfit(chebyshev.chebpts1(TERMS), np.vstack(rows).T, TERMS - 1)
+            self._known[interval] = np.stack(np.split(series, 3, axis=1))
         return self._known[interval]

@@ -13,7 +13,7 @@ from scipy import linalg
 
 from lmmbridge import lmm
 from lmmbridge.errors import InputError
-from lmmbridge.inputs import (DEPENDENT, check_eigenvalues, count_of, frame_of, numbers_of, refuse_row_numbers, some_of,
+from lmmbridge.inputs import (DEPENDENT, check_eigenvalues, count_of, floats_of, frame_of, refuse_row_numbers, some_of,
                               symmetric)
 from lmmbridge.lmm.tridiagonal import Tridiagonal, tridiagonal
 from lmmbridge.qtl2.kinship import DecomposedKinship, check_kinship
@@ -40,10 +40,9 @@ def labelled(values: Any, name: str) -> pd.DataFrame | None:
         raise InputError(f"{name} has no IDs: give a pandas Series or DataFrame with the individuals' IDs as index")
     refuse_row_numbers(values, name)
     frame = frame_of(values, name)
-    numbers = frame.select_dtypes("number")
-    if np.isinf(numbers.to_numpy(dtype=float, na_value=np.nan)).any():
-        frame = frame.assign(**numbers.replace([np.inf, -np.inf], np.nan))
-    return pd.DataFrame(numbers_of(frame, name, missing=True), frame.index, frame.columns)
+    numbers = floats_of(frame, name)
+    finite = np.isfinite(numbers)
+    return pd.DataFrame(numbers if finite.all() else np.where(finite, numbers, np.nan), frame.index, frame.columns)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,8 +118,9 @@ class Aligned:
     @cached_property
     def _with_intercept(self) -> tuple[list[str], np.ndarray]:
         """Names and values of the intercept and addcovar."""
-        given = _beside(pd.DataFrame({"intercept": 1.0}, self.pheno.index), self.addcovar)
-        return list(given.columns), given.to_numpy()
+        ones = np.ones((len(self.pheno), 1))
+        return ["intercept"] + ([] if self.addcovar is None else list(self.addcovar.columns)), (
+            ones if self.addcovar is None else np.hstack([ones, self.addcovar.to_numpy()]))
 
     def of_phenotypes(self, columns: slice | list[int]) -> Aligned:
         """With these phenotypes alone, for the same individuals."""
@@ -148,20 +148,22 @@ class Aligned:
 
     def _batches(self) -> tuple[list[Batch], list[str], list[str]]:
         """Batches, notes, and sentences about phenotypes of which nothing is left to explain."""
-        observed = self.pheno.notna().to_numpy()
+        observed, names = ~np.isnan(self.pheno.to_numpy()), self.pheno.columns.tolist()
         batches, notes, exact = [], [], []
         patterns: dict[bytes, list[int]] = {}
-        for j, column in enumerate(observed.T):
-            patterns.setdefault(column.tobytes(), []).append(j)
+        for j, packed in enumerate(np.ascontiguousarray(np.packbits(observed, axis=0).T)):
+            patterns.setdefault(packed.tobytes(), []).append(j)
         for columns in patterns.values():
             keep = observed[:, columns[0]]
-            phenotypes = [self.pheno.columns[j] for j in columns]
+            phenotypes = [names[j] for j in columns]
             batch = self._batch(keep, columns)
             if batch is not None and len(batch.ids) > batch.addcovar.shape[1]:
                 without = _without_variance(batch)
                 exact += without.values()
                 left = [j for j, name in enumerate(batch.phenotypes) if name not in without]
-                if left:
+                if len(left) == len(columns):
+                    batches.append(batch)
+                elif left:
                     batches.append(replace(batch, phenotypes=[batch.phenotypes[j] for j in left], Y=batch.Y[:, left]))
             else:
                 notes += [f"pheno '{name}' has {keep.sum()} individuals with all values, too few for the model: no "
@@ -199,13 +201,13 @@ class Aligned:
 
     def _batch(self, keep: np.ndarray, columns: list[int]) -> Batch | None:
         """The phenotypes of these columns, of these individuals."""
-        ids = list(self.pheno.index[keep])
-        if len(ids) < FEWEST:
+        index = self.pheno.index if keep.all() else self.pheno.index[keep]
+        if len(index) < FEWEST:
             return None
         Xcovar, nullcovar, intcovar = (
             None if frame is None else frame[keep] for frame in (self.Xcovar, self.nullcovar, self.intcovar))
         names, values = self._with_intercept
-        given = pd.DataFrame(values[keep], ids, names)
+        given = pd.DataFrame(values[keep], index, names)
         independent = which_independent(given)
         notes = [f"addcovar: column '{name}' depends on the intercept and the other columns; it is left out"
                  for j, name in enumerate(names) if j not in independent]
@@ -213,8 +215,9 @@ class Aligned:
         if intcovar is not None:
             intcovar = independent_columns(_beside(given.iloc[:, :1], intcovar)).iloc[:, 1:]
         weights = None if self.weights is None else self.weights.to_numpy()[keep]
-        Y = self.pheno.to_numpy()[np.ix_(keep, columns)]
-        return Batch(ids, [self.pheno.columns[j] for j in columns], Y, addcovar, Xcovar, nullcovar, intcovar, weights, notes)
+        Y, phenotypes = self.pheno.to_numpy(), self.pheno.columns[columns].tolist()
+        Y = Y.copy() if keep.all() and len(columns) == Y.shape[1] else Y[np.ix_(keep, columns)]
+        return Batch(list(index), phenotypes, Y, addcovar, Xcovar, nullcovar, intcovar, weights, notes)
 
 
 def align(order: Iterable[str], pheno: Any, addcovar: Any = None, Xcovar: Any = None, nullcovar: Any = None,
@@ -254,10 +257,10 @@ def align(order: Iterable[str], pheno: Any, addcovar: Any = None, Xcovar: Any = 
             raise InputError(f"weights: {weights.loc[worst].item():g} for individual '{worst}'; weights are 1/variance "
                              "and must be positive")
     complete = dict(others or {})
-    complete.update({name: frame.index[frame.notna().all(axis=1)] for name, frame in covariates.items()})
+    complete.update({name: frame.index[~np.isnan(frame.to_numpy()).any(axis=1)] for name, frame in covariates.items()})
     if weights is not None:
-        complete["weights"] = weights.index[weights.notna().all(axis=1)]
-    complete["pheno"] = pheno.index[pheno.notna().any(axis=1)]
+        complete["weights"] = weights.index[~np.isnan(weights.to_numpy()).any(axis=1)]
+    complete["pheno"] = pheno.index[~np.isnan(pheno.to_numpy()).all(axis=1)]
     complete = {first: list(order), **complete}
     sets = [set(ids) for ids in complete.values()]
     ids = [individual for individual in complete[first] if all(individual in found for found in sets)]
@@ -270,13 +273,16 @@ def align(order: Iterable[str], pheno: Any, addcovar: Any = None, Xcovar: Any = 
     alone = {name: [individual for individual in there if individual not in kept] for name, there in complete.items()}
     notes = tuple(f"{count_of(left)} of {name} lack something of the other inputs, left out ({some_of(left)})"
                   for name, left in alone.items() if left)
-    chosen = {name: frame.loc[ids] for name, frame in covariates.items()}
+
+    def of_them(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame if list(frame.index) == ids else frame.loc[ids]
+
+    chosen = {name: of_them(frame) for name, frame in covariates.items()}
     if "intcovar" in chosen:
         chosen["addcovar"] = _beside(chosen.get("addcovar"), _new_columns(chosen.get("addcovar"), chosen["intcovar"]))
     if "Xcovar" in chosen:
         chosen["Xcovar"] = _new_columns(chosen.get("addcovar"), chosen["Xcovar"])
-    return Aligned(pheno.loc[ids], weights=None if weights is None else weights.loc[ids].iloc[:, 0], notes=notes,
-                   **chosen)
+    return Aligned(of_them(pheno), weights=None if weights is None else of_them(weights).iloc[:, 0], notes=notes, **chosen)
 
 
 def _columns_of(batch: Batch) -> list[list[str]]:
@@ -372,10 +378,10 @@ class Kinship:
         """What the decompositions made so far have shown."""
         return list(self._notes)
 
-    def restricted(self, chromosome: str) -> Kinship:
-        """What concerns this chromosome; its notes are its own."""
+    def restricted(self, chromosomes: list[str]) -> Kinship:
+        """What concerns these chromosomes; its notes are its own."""
         restricted = self.without_notes()
-        restricted._matrices = {chromosome: self._matrices[chromosome]} if self.loco else self._matrices
+        restricted._matrices = {name: self._matrices[name] for name in chromosomes} if self.loco else self._matrices
         return restricted
 
     def without_notes(self) -> Kinship:

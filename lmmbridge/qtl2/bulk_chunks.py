@@ -124,7 +124,7 @@ def scan_chunk(job: Job, progress: Progress, chunk: range) -> Chunk:
         columns = phenotypes.get_indexer(batch.phenotypes)
         scanner = Scanner(setup, batch, progress)
         for i, chromosome in enumerate(setup.genoprobs):
-            found = scanner.chromosome(chromosome)
+            [found] = scanner.scan([chromosome])
             collected.add(i, columns, found.lod)
             if found.hsq is not None:
                 hsq[setup.null_chromosomes.index(setup.nulls[chromosome]), columns] = found.hsq

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 
 import numpy as np
 import xarray as xr
@@ -63,13 +64,13 @@ class Genoprobs(Mapping):
         return (f"Genoprobs of {len(self.individuals)} individuals, crosstype {self.crosstype!r}; genotypes × positions "
                 f"by chromosome: {shapes}")
 
-    @property
+    @cached_property
     def individuals(self) -> tuple[str, ...]:
         """IDs, in order; empty where there is no chromosome."""
         first = next(iter(self._arrays.values()), None)
         return () if first is None else tuple(first.coords["individual"].values.tolist())
 
-    @property
+    @cached_property
     def positions(self) -> tuple[str, ...]:
         """Names of all positions (markers and pseudomarkers), chromosome after chromosome."""
         return tuple(name for array in self.values() for name in array.coords["position"].values.tolist())

@@ -99,7 +99,7 @@ def _highest(scanner: Scanner, chromosome: str, permutations: np.ndarray, advanc
         outside = linalg.qr(X)[0][:, X.shape[1]:]
         permuted = outside @ (outside.T @ y)[permutations.T]
         part = uncorrelated(permuted, X, X, partial(_whitened, whitening), batch.intcovar is not None)
-        for G in genotype_blocks(scanner.setup.genoprobs, chromosome, batch, scanner.rows):
+        for G in genotype_blocks(scanner.setup.genoprobs, [chromosome], batch, scanner.rows):
             lod = np.empty((G.shape[1], len(permutations)))
             _, saturated = part.lod(G, lod, advance)
             if saturated.any():

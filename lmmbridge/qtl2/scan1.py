@@ -134,14 +134,13 @@ def scan1(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any =
     lod = np.empty((len(phenotypes), start)).T      # each curve in one piece
     if not whole:
         lod[:] = np.nan
-    into = {chromosome: lod[place] for chromosome, place in places.items()} if whole else None
     used = np.full(lod.shape if setup.each else (len(setup.null_chromosomes), len(phenotypes)), np.nan)
     total = len(lod) * sum(len(batch.phenotypes) for batch in batches)
     with heavy_work(), Progress("scan1", total, quiet) as progress:
         for batch in batches:
             columns = phenotypes.get_indexer(batch.phenotypes)
             scanner = Scanner(setup, batch, progress)
-            for chromosome, found in zip(genoprobs, scan_chromosomes(scanner, cores, into=into)):
+            for chromosome, found in zip(genoprobs, scan_chromosomes(scanner, cores, into=lod if whole else None)):
                 here = lod[places[chromosome]]
                 if not np.shares_memory(here, found.lod):
                     here[:, columns] = found.lod
@@ -155,14 +154,15 @@ def scan1(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any =
         used, lod.index if setup.each else setup.null_chromosomes, lod.columns)
     notes += said_of_negative(_below_zero(lod, genoprobs), setup)
     notes += [] if setup.kinship is None else setup.kinship.notes
-    return Scan1(lod, hsq, setup.aligned.pheno.notna().sum(), setup.criterion, tuple(dict.fromkeys(notes)))
+    sizes = pd.Series(np.sum(~np.isnan(setup.aligned.pheno.to_numpy()), axis=0), phenotypes)
+    return Scan1(lod, hsq, sizes, setup.criterion, tuple(dict.fromkeys(notes)))
 
 
 def _below_zero(lod: pd.DataFrame, genoprobs: Genoprobs) -> int:
     """How many LOD scores of the X chromosome are negative."""
     on_x = [name for chromosome, array in genoprobs.items() if genoprobs.is_x_chr[chromosome]
             for name in array.coords["position"].values]
-    return int((lod.loc[on_x] < -NEGATIVE).to_numpy().sum())
+    return int(np.sum(lod.loc[on_x].to_numpy() < -NEGATIVE)) if on_x else 0
 
 
 def said_of_negative(below: int, setup: Setup) -> list[str]:

@@ -1,7 +1,7 @@
 """A scan's chromosomes spread over threads, or over an executor's workers in other processes."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,12 +18,12 @@ from lmmbridge.qtl2.scanner import Found, Scanner
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """The scan of one chromosome, with all that it needs and nothing of the others: what is sent to another process.
+    """The scan of a stretch of chromosomes, with all that it needs and nothing of the others: what is sent to another process.
 
     Attributes
     ----------
     setup : Setup
-        Of this chromosome alone. Where all chromosomes have one kinship matrix its hsq is that of the whole scan.
+        Of these chromosomes alone. Where all chromosomes have one kinship matrix its hsq is that of the whole scan.
     batch : Batch
     decomposed : Decomposed or None
         Of the one kinship matrix: how far it is decomposed depends on the whole scan.
@@ -38,48 +38,52 @@ class Task:
 
 
 def scan_chromosomes(scanner: Scanner, cores: int | Executor, summary: Callable[[Found], Found] | None = None,
-                     into: Mapping[str, np.ndarray] | None = None) -> Iterator[Found]:
+                     into: np.ndarray | None = None) -> Iterator[Found]:
     """What is found on each chromosome, in order.
 
     Parameters
     ----------
     scanner : Scanner
+        Small chromosomes are scanned together.
     cores : int or concurrent.futures.Executor
     summary : callable, optional
         Of a module; done where the chromosome is scanned, so that no more than its result is kept.
-    into : mapping of str to ndarray, optional
-        Where threads may write a chromosome's LOD scores: they are then those in `Found`.
+    into : ndarray, shape (positions, m), optional
+        Where threads may write LOD scores: they are then those in `Found`.
     """
-    chromosomes = list(scanner.setup.genoprobs)
+    stretches, probs = scanner.stretches(), scanner.setup.genoprobs
+    lengths = [sum(probs[chromosome].sizes["position"] for chromosome in stretch) for stretch in stretches]
     if not elsewhere(cores):
-        yield from run_over(partial(_scan_here, scanner, summary, into or {}), chromosomes, cores)
+        places = [None] * len(stretches) if into is None else np.split(into, np.cumsum(lengths)[:-1])
+        for found in run_over(partial(_scan_here, scanner, summary), list(zip(stretches, places)), cores):
+            yield from found
         return
-    tasks = (_task(scanner, chromosome) for chromosome in chromosomes)
-    for chromosome, (found, said) in zip(chromosomes, run_tasks(partial(scan_there, summary), tasks, cores)):
+    tasks = (_task(scanner, stretch) for stretch in stretches)
+    for length, (found, said) in zip(lengths, run_tasks(partial(scan_there, summary), tasks, cores)):
         if scanner.setup.kinship is not None:
             scanner.setup.kinship.say(said)
-        scanner.progress.advance(scanner.setup.genoprobs[chromosome].sizes["position"] * len(scanner.batch.phenotypes))
-        yield found
+        scanner.progress.advance(length * len(scanner.batch.phenotypes))
+        yield from found
 
 
-def _scan_here(scanner: Scanner, summary: Callable[[Found], Found] | None, into: Mapping[str, np.ndarray],
-               chromosome: str) -> Found:
-    found = scanner.chromosome(chromosome, into.get(chromosome))
-    return found if summary is None else summary(found)
+def _scan_here(scanner: Scanner, summary: Callable[[Found], Found] | None,
+               stretch_and_place: tuple[list[str], np.ndarray | None]) -> list[Found]:
+    found = scanner.scan(*stretch_and_place)
+    return found if summary is None else [summary(one) for one in found]
 
 
-def _task(scanner: Scanner, chromosome: str) -> Task:
-    setup = scanner.setup.restricted(chromosome)
+def _task(scanner: Scanner, stretch: list[str]) -> Task:
+    setup = scanner.setup.restricted(stretch)
     if setup.kinship is None or setup.kinship.loco:
         return Task(setup, scanner.batch, None, [])
-    decomposed, hsq, notes, _ = scanner.null(chromosome)
+    decomposed, hsq, notes, _ = scanner.null(stretch[0])
     return Task(setup.with_hsq(hsq, scanner.batch.phenotypes), scanner.batch, decomposed, notes)
 
 
-def scan_there(summary: Callable[[Found], Found] | None, task: Task) -> tuple[Found, list[str]]:
-    """What is found on a task's chromosome, and what the kinship's decompositions have shown."""
+def scan_there(summary: Callable[[Found], Found] | None, task: Task) -> tuple[list[Found], list[str]]:
+    """What is found on a task's chromosomes, and what the kinship's decompositions have shown."""
     with heavy_work():
         scanner = Scanner(task.setup, task.batch, Progress("", 0, quiet=True), shared=task.decomposed)
-        chromosome, = task.setup.genoprobs
-        found = _scan_here(scanner, summary, {}, chromosome)
-        return replace(found, notes=task.notes + found.notes), [] if task.setup.kinship is None else task.setup.kinship.notes
+        found = [replace(one, notes=task.notes + one.notes)
+                 for one in _scan_here(scanner, summary, (list(task.setup.genoprobs), None))]
+        return found, [] if task.setup.kinship is None else task.setup.kinship.notes

@@ -58,10 +58,11 @@ class Setup:
         """The chromosomes that hsq is given for, each standing for those that share its null fit."""
         return list(dict.fromkeys(self.nulls.values()))
 
-    def restricted(self, chromosome: str) -> Setup:
-        """That of one chromosome and no phenotype: without the genotypes and matrices of the others."""
-        return replace(self, genoprobs=self.genoprobs.subset(chr=[chromosome]), nulls={chromosome: self.nulls[chromosome]},
-                       kinship=None if self.kinship is None else self.kinship.restricted(chromosome),
+    def restricted(self, chromosomes: list[str]) -> Setup:
+        """That of some chromosomes and no phenotype: without the genotypes and matrices of the others."""
+        return replace(self, genoprobs=self.genoprobs.subset(chr=chromosomes),
+                       nulls={chromosome: self.nulls[chromosome] for chromosome in chromosomes},
+                       kinship=None if self.kinship is None else self.kinship.restricted(chromosomes),
                        aligned=self.aligned.of_phenotypes([]))
 
     def of_phenotypes(self, columns: slice) -> Setup:

@@ -46,8 +46,8 @@ class Scanner:
 
     def __init__(self, setup: Setup, batch: Batch, progress: Progress, times: int = 1, shared: Decomposed | None = None):
         self.setup, self.batch, self.progress, self._times = setup, batch, progress, times
-        rows = pd.Index(setup.genoprobs.individuals).get_indexer(batch.ids)
-        self.rows = slice(None) if np.array_equal(rows, np.arange(len(setup.genoprobs.individuals))) else rows
+        individuals = setup.genoprobs.individuals
+        self.rows = slice(None) if tuple(batch.ids) == individuals else pd.Index(individuals).get_indexer(batch.ids)
         self._shared: Decomposed | None = None
         self._null: dict[tuple[str, bool], tuple] = {}
         if setup.kinship is None or not setup.kinship.loco:
@@ -85,29 +85,49 @@ class Scanner:
     def _null_design(self, chromosome: str) -> np.ndarray:
         return self.batch.null_covariates(self.setup.genoprobs.is_x_chr[chromosome]).to_numpy()
 
-    def chromosome(self, chromosome: str, out: np.ndarray | None = None) -> Found:
-        """LOD scores along one chromosome; `out`, (positions, m), takes them where it is given."""
-        blocks = genotype_blocks(self.setup.genoprobs, chromosome, self.batch, self.rows)
-        decomposed, hsq, notes, parts = self.null(chromosome)
+    def stretches(self) -> list[list[str]]:
+        """All chromosomes in order, small ones together: a stretch has one null model and fits into one block."""
+        probs, n = self.setup.genoprobs, len(self.batch.ids)
+        factors = 1 if self.batch.intcovar is None else 1 + self.batch.intcovar.shape[1]
+        together = not self.setup.each and (self.setup.kinship is None or not self.setup.kinship.loco)
+        stretches, alike, numbers = [], None, 0
+        for chromosome, array in probs.items():
+            k = (array.sizes["genotype"] - 1) * factors
+            here = k * array.sizes["position"] * n
+            # On the X chromosome not all columns occur; and where no individual is left over this is said by chromosome.
+            alone = not together or probs.is_x_chr[chromosome] or np.min(self.batch.sizes) <= self.batch.addcovar.shape[1] + k
+            kind = None if alone else (self.setup.nulls[chromosome], k)
+            if kind is None or kind != alike or numbers + here > BLOCK:
+                stretches.append([])
+                numbers = 0
+            stretches[-1].append(chromosome)
+            alike, numbers = kind, numbers + here
+        return stretches
+
+    def scan(self, stretch: list[str], out: np.ndarray | None = None) -> list[Found]:
+        """LOD scores along each chromosome of a stretch; `out`, (positions, m), takes them where it is given."""
+        blocks = genotype_blocks(self.setup.genoprobs, stretch, self.batch, self.rows)
+        decomposed, hsq, notes, parts = self.null(stretch[0])
         if self.setup.each:
-            return self._each(chromosome, decomposed.eigen, hsq, notes, blocks)
-        shape = self.setup.genoprobs[chromosome].sizes["position"], len(self.batch.phenotypes)
-        lod = np.empty(shape) if out is None else out
-        if sum(len(part.columns) for part in parts) < shape[1]:
+            return [self._each(*stretch, decomposed.eigen, hsq, notes, blocks)]
+        ends = np.cumsum([self.setup.genoprobs[chromosome].sizes["position"] for chromosome in stretch])
+        m = len(self.batch.phenotypes)
+        lod = np.empty((ends[-1], m)) if out is None else out
+        if sum(len(part.columns) for part in parts) < m:
             lod[:] = np.nan
-        start, dependent, saturated = 0, 0, np.zeros(shape[1], dtype=bool)
+        start, dependent, saturated = 0, np.zeros(ends[-1], dtype=bool), np.zeros(m, dtype=bool)
         for G in blocks:
-            stop, anywhere = start + G.shape[1], np.zeros(G.shape[1], dtype=bool)
+            here = slice(start, start := start + G.shape[1])
             for part in parts:
-                here = np.empty((G.shape[1], len(part.columns))) if len(part.columns) < shape[1] else lod[start:stop]
-                some, none_over = part.lod(G, here, self.progress.advance)
-                if len(part.columns) < shape[1]:
-                    lod[start:stop, part.columns] = here
-                anywhere |= some
+                found = lod[here] if len(part.columns) == m else np.empty((G.shape[1], len(part.columns)))
+                some, none_over = part.lod(G, found, self.progress.advance)
+                if len(part.columns) < m:
+                    lod[here, part.columns] = found
+                dependent[here] |= some
                 saturated[part.columns] |= none_over
-            dependent += int(np.sum(anywhere))
-            start = stop
-        return Found(lod, hsq, notes + self._too_few(chromosome, np.flatnonzero(saturated)) + _reduced(chromosome, dependent))
+        said = self._too_few(stretch[0], np.flatnonzero(saturated))
+        return [Found(part, hsq, notes + said + _reduced(chromosome, np.sum(some))) for chromosome, part, some in zip(
+            stretch, np.split(lod, ends[:-1]), np.split(dependent, ends[:-1]))]
 
     def _too_few(self, chromosome: str, columns: Iterable[int]) -> list[str]:
         return [f"pheno '{self.batch.phenotypes[column]}': {self.batch.sizes[column]} individuals are no more than the model "
@@ -137,22 +157,28 @@ def _reduced(chromosome: str, positions: int) -> list[str]:
             "covariates; LOD is that of those that do not"] if positions else []
 
 
-def genotype_blocks(genoprobs: Genoprobs, chromosome: str, batch: Batch, rows: np.ndarray | slice) -> Iterator[np.ndarray]:
+def genotype_blocks(genoprobs: Genoprobs, stretch: list[str], batch: Batch,
+                    rows: np.ndarray | slice) -> Iterator[np.ndarray]:
     """Genotype columns as they enter the model, (k, b, n) for b positions at a time: without the first, interactions last.
 
-    `rows` are those of the batch's individuals in genoprobs.
+    `stretch` is one chromosome, or several that fit into one block; `rows` are those of the batch's individuals in genoprobs.
     """
-    values = genoprobs[chromosome].values
-    n, positions = len(batch.ids), values.shape[2]
-    columns = genotype_columns(genoprobs, chromosome)
+    n, columns = len(batch.ids), genotype_columns(genoprobs, stretch[0])
     interactions = [] if batch.intcovar is None else list(batch.intcovar.to_numpy().T)
     k = len(columns) * (1 + len(interactions))
     size = max(1, BLOCK // (n * max(k, 1)))
-    for start in range(0, positions, size):
-        stop = min(start + size, positions)
-        G = np.empty((k, stop - start, n))
-        for i, column in enumerate(columns):
-            G[i] = values[rows, column, start:stop].T
+    arrays = [genoprobs[chromosome].values for chromosome in stretch]
+    blocks = [arrays] if len(arrays) > 1 else (
+        [arrays[0][:, :, start:start + size]] for start in range(0, arrays[0].shape[2], size))
+    for block in blocks:
+        if k == len(block) == 1:
+            yield block[0][rows, columns[0]].T[None]
+            continue
+        G, start = np.empty((k, sum(part.shape[2] for part in block), n)), 0
+        for part in block:
+            here = slice(start, start := start + part.shape[2])
+            for i, column in enumerate(columns):
+                G[i, here] = part[rows, column].T
         for i, covariate in enumerate(interactions, start=1):
             np.multiply(G[:len(columns)], covariate, out=G[i * len(columns):(i + 1) * len(columns)])
         yield G

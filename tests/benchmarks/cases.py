@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -11,23 +12,21 @@ from typing import Any
 import inputs as simulated
 import numpy as np
 import pandas as pd
-import xarray as xr
 from inputs import FOUNDERS, SEED, Inputs
 from peers import GemmaPeer, Peer, RPeer
 from scipy import stats
 from stopwatch import seconds_of
 
 from lmmbridge import fit_lmm, lmm
-from lmmbridge.parallel import heavy_work
-from lmmbridge.qtl2 import Genoprobs, est_herit, scan1, scan1_bulk, scan1perm
-from lmmbridge.qtl2.genoprobs import DIMS
+from lmmbridge.parallel import heavy_work, run_over
+from lmmbridge.qtl2 import est_herit, scan1, scan1_bulk, scan1perm
 
 Sizes = Mapping[str, int]
 Answers = dict[str, np.ndarray]
 #: Operations of an eigen decomposition with vectors, over n³: to a tridiagonal matrix, its own vectors, and back.
 EIGEN = 4 / 3 + 4 / 3 + 2
 #: Markers that are fitted together.
-MARKERS = 2000
+MARKERS = 2500
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,44 +85,38 @@ def our_permutations(inputs: Inputs, cores: int, n_perm: int) -> Answers:
                              quiet=True).A.to_numpy()}
 
 
-def our_ml_at_each_marker(inputs: Inputs, cores: int) -> Answers:
-    found = scan1(inputs.probs, inputs.pheno, inputs.kinship, inputs.covar, hsq="each", reml=False, cores=cores, quiet=True)
-    lod, hsq = found.lod.to_numpy(), found.hsq.to_numpy()
-    return {"p": stats.chi2.sf(2.0 * np.log(10.0) * lod[:, 0], 1), "hsq": _of_single_kinship(hsq[:, 0])}
-
-
-def our_reml_at_each_marker(inputs: Inputs, cores: int) -> Answers:
-    K, y = inputs.kinship.to_numpy(), inputs.pheno.to_numpy()
+def at_each_marker(inputs: Inputs, cores: int, reml: bool) -> Answers:
+    """Wald tests by REML, or likelihood ratio tests by ML."""
+    K, y, markers = inputs.kinship.to_numpy(), inputs.pheno.to_numpy(), inputs.markers.to_numpy()
     X = np.column_stack([np.ones(len(y)), inputs.covar.to_numpy()])
     with heavy_work():
         eigen = lmm.eigen_decomposition(K)
         rotated, = lmm.rotate(eigen, y, X)
-        blocks = [lmm.each_position(eigen, rotated.y, rotated.X, (array.values[:, 1, start:start + MARKERS].T @ eigen.vectors)[None])
-                  for array in inputs.probs.values() for start in range(0, array.sizes["position"], MARKERS)]
+
+        def fitted(start: int) -> lmm.EachPosition:
+            G = markers[:, start:start + MARKERS].T.astype(float, copy=False) @ eigen.vectors
+            return lmm.each_position(eigen, rotated.y, rotated.X, G[None], reml)
+
+        blocks = list(run_over(fitted, range(0, markers.shape[1], MARKERS), cores))
+    hsq, loglik = (np.concatenate([getattr(block, name) for block in blocks]) for name in ("hsq", "loglik"))
+    if not reml:
+        _, null_loglik = lmm.estimate_hsq(rotated, reml=False).bounded
+        return {"p": stats.chi2.sf(2.0 * (loglik - null_loglik), 1), "hsq": hsq}
     beta, error = (np.concatenate([getattr(block, name)[0] for block in blocks]) for name in ("beta", "standard_error"))
-    return {"p": stats.f.sf((beta / error) ** 2, 1, len(y) - X.shape[1] - 1),
-            "hsq": np.concatenate([block.hsq for block in blocks])}
+    return {"p": stats.f.sf((beta / error) ** 2, 1, len(y) - X.shape[1] - 1), "hsq": hsq}
 
 
-def read_again(ours: Callable[[Inputs, int], Answers], inputs: Inputs, cores: int) -> Answers:
+def read_again(inputs: Inputs, cores: int, reml: bool) -> Answers:
     """The same from GEMMA's files, the answers written to a file at the end."""
     folder = Path(inputs.folder.name)
-    markers = pd.read_csv(folder / "genotypes.csv", header=None, index_col=0).iloc[:, 2:]
-    y, X, K = (pd.read_csv(folder / f"{name}.txt", sep="\t", header=None) for name in ("pheno", "covariates", "kinship"))
-    ids = [f"i{i}" for i in range(len(y))]
-    second = markers.to_numpy(dtype=float).T / 2.0
-    probs = Genoprobs({"1": _two_genotypes(second, ids, markers.index)}, alleleprobs=True)
-    read = Inputs(probs, pd.DataFrame(K.to_numpy(), ids, ids), pd.DataFrame(y.to_numpy(), ids, ["y"]),
-                  pd.DataFrame(X.to_numpy()[:, 1:], ids).rename(columns=str))
-    answers = ours(read, cores)
+    with ThreadPoolExecutor(cores) as pool:
+        genotypes = pool.submit(pd.read_csv, folder / "genotypes.csv", header=None, index_col=[0, 1, 2])
+        K, y, X = pool.map(partial(pd.read_csv, sep="\t", header=None),
+                           (folder / f"{name}.txt" for name in ("kinship", "pheno", "covariates")))
+        markers = genotypes.result()
+    answers = at_each_marker(Inputs(None, K, y, X.iloc[:, 1:], markers=markers.T), cores, reml)
     pd.DataFrame(answers, markers.index).to_csv(folder / "ours.csv")
     return answers
-
-
-def _two_genotypes(second: np.ndarray, ids: list[str], names: Iterable[str]) -> xr.DataArray:
-    """Probabilities from that of the second."""
-    return xr.DataArray(np.stack([1.0 - second, second], axis=1), dims=DIMS, coords={
-        "individual": ids, "genotype": ["A", "B"], "position": list(names)})
 
 
 def our_fit(inputs: Inputs, cores: int) -> Answers:
@@ -139,11 +132,6 @@ def our_streamed_scan(inputs: Inputs, cores: int) -> Answers:
     with tempfile.TemporaryDirectory() as folder:
         scan1_bulk(inputs.probs, inputs.pheno, inputs.kinship, inputs.covar, inputs.Xcovar, out=folder, cores=cores, quiet=True)
         return {"hsq": pd.read_csv(Path(folder) / "phenotypes.csv")["hsq"].to_numpy()}
-
-
-def _of_single_kinship(hsq: np.ndarray) -> np.ndarray:
-    """hsq under K from that under 2K."""
-    return 2.0 * hsq / (1.0 + hsq)
 
 
 # --- floors ----------------------------------------------------------------------------------------------------------------
@@ -211,13 +199,13 @@ def _fit(n: int, peers: tuple[str, ...]) -> Case:
 
 def _each(reml: bool, whole: bool) -> Case:
     sizes, quick = {"n": 500, "m": 10_000, "p": 1}, {"n": 60, "m": 50, "p": 1}
-    ours = our_reml_at_each_marker if reml else our_ml_at_each_marker
+    ours = partial(read_again if whole else at_each_marker, reml=reml)
     mode, method = (1, "REML and Wald test") if reml else (2, "ML and likelihood ratio test")
     what = ("whole: GEMMA's process; ours reads the same files and writes a table, Python running already" if whole else
             "compute: GEMMA's eigen decomposition, rotation and optimisation by its log; ours from arrays in memory")
     return Case(f"each-{'reml' if reml else 'ml'}-{'whole' if whole else 'compute'}", f"hsq at each SNP, {method}; {what}",
-                sizes, quick, simulated.snps, partial(read_again, ours) if whole else ours,
-                (GemmaPeer(f"gemma -lmm {mode}", mode, whole),), partial(scan_floor, k=1, each=True))
+                sizes, quick, simulated.snps, ours, (GemmaPeer(f"gemma -lmm {mode}", mode, whole),),
+                partial(scan_floor, k=1, each=True), cores=2)
 
 
 def all_cases(quick: bool) -> list[Case]:

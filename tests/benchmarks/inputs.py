@@ -36,6 +36,8 @@ class Inputs:
     Xcovar : DataFrame or None
     uniforms : ndarray or None
         Random numbers to make permutations of, those that R gives after the same seed.
+    markers : DataFrame or None
+        Numbers of second alleles, individuals × markers.
     folder : TemporaryDirectory or None
         Holds the same as files of GEMMA.
     """
@@ -46,6 +48,7 @@ class Inputs:
     covar: pd.DataFrame | None = None
     Xcovar: pd.DataFrame | None = None
     uniforms: np.ndarray | None = None
+    markers: pd.DataFrame | None = None
     folder: tempfile.TemporaryDirectory | None = None
 
 
@@ -90,9 +93,10 @@ def snps(sizes: Mapping[str, int]) -> Inputs:
     kinship = calc_kinship(probs, quiet=True)
     kinship = kinship - kinship.mean() - kinship.mean().to_numpy()[:, None] + kinship.to_numpy().mean()
     folder = tempfile.TemporaryDirectory(prefix="benchmark-")
-    gemma.write_inputs(Path(folder.name), pheno.iloc[:, 0], numbers_of_second_alleles(probs), kinship,
+    markers = numbers_of_second_alleles(probs)
+    gemma.write_inputs(Path(folder.name), pheno.iloc[:, 0], markers, kinship,
                        pd.concat([pd.Series(1.0, covar.index), covar], axis=1))
-    return Inputs(probs, kinship, pheno, covar, folder=folder)
+    return Inputs(probs, kinship, pheno, covar, markers=markers, folder=folder)
 
 
 def numbers_of_second_alleles(probs: Genoprobs) -> pd.DataFrame:
