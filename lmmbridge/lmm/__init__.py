@@ -17,9 +17,10 @@ from lmmbridge.lmm.least_squares import WeightedFit, least_squares
 from lmmbridge.lmm.likelihood import curvature, degrees_of_freedom, loglik, score
 from lmmbridge.lmm.many import estimate_hsq_of_many
 from lmmbridge.lmm.rotation import Eigen, Rotated, eigen_decomposition, rotate
+from lmmbridge.lmm.tridiagonal import Tridiagonal, tridiagonal
 
 __all__ = [
-    "EachPosition", "Eigen", "LmmFit", "Maximum", "Rotated", "WeightedFit", "curvature", "degrees_of_freedom", "each_position",
+    "EachPosition", "Eigen", "LmmFit", "Maximum", "Rotated", "Tridiagonal", "WeightedFit", "curvature", "degrees_of_freedom", "each_position",
     "eigen_decomposition", "estimate_hsq", "estimate_hsq_of_many", "fit", "least_squares", "loglik", "profile_interval", "rotate",
-    "score", "search_end", "standard_error", "unbounded",
+    "score", "search_end", "standard_error", "tridiagonal", "unbounded",
 ]

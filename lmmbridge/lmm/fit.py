@@ -10,6 +10,7 @@ from lmmbridge.lmm.inference import no_inference, profile_interval, standard_err
 from lmmbridge.lmm.least_squares import least_squares
 from lmmbridge.lmm.likelihood import degrees_of_freedom
 from lmmbridge.lmm.rotation import Rotated
+from lmmbridge.lmm.weight_basis import condition
 
 #: Beyond this condition number of V, digits of the likelihood are lost that users would count on.
 ILL_CONDITIONED = 1e8
@@ -114,7 +115,7 @@ def fit(rotated: Rotated, reml: bool = True, *, columns: tuple[str, ...] = (), n
     hsq_se = standard_error(rotated, maximum, reml)
     if np.isnan(hsq_se) and not no_inference(maximum):
         words.append("no standard error of hsq: the curvature at the maximum is not negative")
-    cond_V = float(np.max(at_maximum.d) / np.min(at_maximum.d))
+    cond_V = float(condition(rotated.eigen.values, np.array([maximum.hsq]))[0])
     if cond_V > ILL_CONDITIONED:
         words.append(f"V is ill-conditioned at this hsq (condition number {cond_V:.1e}): digits are lost")
     return LmmFit(hsq=maximum.hsq, sigmasq=sigmasq, sigmasq_g=maximum.hsq * sigmasq,

@@ -1,4 +1,7 @@
-"""Step 3: at fixed h, generalised least squares is weighted least squares with weights 1/d, d = hλ + 1 − h."""
+"""Step 3: at fixed h, generalised least squares is weighted least squares with weights 1/d, d = hλ + 1 − h.
+
+In the coordinates in which K is tridiagonal V = LDL' takes the place of the diagonal of d.
+"""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -11,13 +14,13 @@ from lmmbridge.lmm.rotation import Rotated
 
 @dataclass(frozen=True)
 class WeightedFit:
-    """The least squares fit at one h, in the eigenvectors' coordinates scaled by d^−½.
+    """The least squares fit at one h, in the eigenvectors' coordinates scaled by d^−½ (or D^−½L⁻¹, see `Tridiagonal`).
 
     Attributes
     ----------
     hsq : float
     d : ndarray, shape (n,)
-        The diagonal of the rotated V.
+        The diagonal of the rotated V (or D).
     beta : ndarray, shape (p,)
     rss : float
         Q = (y − Xβ)'V⁻¹(y − Xβ).
@@ -57,13 +60,12 @@ def least_squares(rotated: Rotated, hsq: float) -> WeightedFit:
     ValueError
         If V is not positive definite at this hsq (some d ≤ 0).
     """
-    d = hsq * rotated.eigen.values + (1.0 - hsq)
+    scaled, d = rotated.eigen.whitened(hsq, np.column_stack([rotated.X, rotated.y]))
     if not np.min(d) > 0.0:
         raise ValueError(f"at hsq = {hsq!r} the covariance matrix is not positive definite "
                          f"(smallest eigenvalue {np.min(d):.3g})")
-    root = np.sqrt(d)
-    basis, R = np.linalg.qr(rotated.X / root[:, None])
-    scaled_y = rotated.y / root
+    scaled_y = scaled[:, -1]
+    basis, R = np.linalg.qr(scaled[:, :-1])
     coordinates = basis.T @ scaled_y
     residuals = scaled_y - basis @ coordinates
     beta = linalg.solve_triangular(R, coordinates, check_finite=False)

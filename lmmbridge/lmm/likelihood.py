@@ -5,10 +5,12 @@ r"""Step 4: the log likelihood of h, profiled over β and σ², with every const
 
 (Patterson & Thompson 1971; Harville 1974 for the + ½log|X'X|, which frees REML* of the scale of X.)
 
-With a = (λ−1)/d the derivative of log d, r the weighted residuals and H the hat matrix of D^−½X:
+With A the derivative of V, whitened from both sides (diag(a), a = (λ−1)/d, in the eigenvectors' coordinates), r the weighted
+residuals, B an orthonormal basis of D^−½X and H = BB':
 
-    Q' = −Σ a r²        (log|V|)' = Σ a     (log|X'V⁻¹X|)' = −tr(AH)
-    Q'' = 2 (ar)'(I−H)(ar)                  (log|V| + log|X'V⁻¹X|)'' = −tr[(I−H)A(I−H)A]
+    Q' = −r'Ar          (log|V|)' = tr A = Σ a     (log|X'V⁻¹X|)' = −tr(AH) = −tr(B'AB)
+    Q'' = 2 (Ar)'(I−H)(Ar)                         (log|V| + log|X'V⁻¹X|)'' = −tr[(I−H)A(I−H)A]
+                                                                          = −Σ a² + 2|AB|² − |B'AB|²
 """
 from __future__ import annotations
 
@@ -38,27 +40,30 @@ def loglik(rotated: Rotated, fit: WeightedFit, reml: bool) -> float:
 def score(rotated: Rotated, fit: WeightedFit, reml: bool) -> float:
     """First derivative of the log likelihood in hsq."""
     df = degrees_of_freedom(rotated, reml)
-    a = (rotated.eigen.values - 1.0) / fit.d
-    rss_1 = -float(a @ fit.residuals**2)
-    logdet_1 = float(np.sum(a * _remaining(fit, reml)))
+    slope = rotated.eigen.slope(fit.hsq, np.column_stack([fit.residuals, fit.basis]))
+    rss_1 = -float(fit.residuals @ slope[:, 0])
+    logdet_1 = float(np.sum(_relative_slopes(rotated, fit)))
+    if reml:
+        logdet_1 -= float(np.sum(fit.basis * slope[:, 1:]))
     return -0.5 * (df * rss_1 / fit.rss + logdet_1)
 
 
 def curvature(rotated: Rotated, fit: WeightedFit, reml: bool) -> float:
     """Second derivative of the log likelihood in hsq."""
     df = degrees_of_freedom(rotated, reml)
-    a = (rotated.eigen.values - 1.0) / fit.d
-    ar = a * fit.residuals
+    a = _relative_slopes(rotated, fit)
+    slope = rotated.eigen.slope(fit.hsq, np.column_stack([fit.residuals, fit.basis]))
+    ar, aB = slope[:, 0], slope[:, 1:]
     along = fit.basis.T @ ar
     rss_1 = -float(ar @ fit.residuals)
     rss_2 = 2.0 * float(ar @ ar - along @ along)
     logdet_2 = -float(a @ a)
     if reml:
-        inside = fit.basis.T @ (a[:, None] * fit.basis)
-        logdet_2 = -float(a**2 @ (2.0 * _remaining(fit, reml) - 1.0) + np.sum(inside**2))
+        logdet_2 += 2.0 * float(np.sum(aB**2)) - float(np.sum((fit.basis.T @ aB) ** 2))
     return -0.5 * (df * (rss_2 / fit.rss - (rss_1 / fit.rss) ** 2) + logdet_2)
 
 
-def _remaining(fit: WeightedFit, reml: bool) -> np.ndarray:
-    """The diagonal of I − H under REML, of I under ML."""
-    return 1.0 - np.sum(fit.basis**2, axis=1) if reml else np.ones(len(fit.d))
+def _relative_slopes(rotated: Rotated, fit: WeightedFit) -> np.ndarray:
+    """a = (λ−1)/(hλ + 1 − h), (n,): the eigenvalues of A."""
+    values = rotated.eigen.values
+    return (values - 1.0) / (fit.hsq * values + (1.0 - fit.hsq))

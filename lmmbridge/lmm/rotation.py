@@ -3,10 +3,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lmmbridge.lmm.weight_basis import WeightBasis
+
+if TYPE_CHECKING:
+    from lmmbridge.lmm.tridiagonal import Tridiagonal
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,20 @@ class Eigen:
         """Numerical rank of K."""
         return int(np.sum(self.values > self.zero))
 
+    def turned(self, values: np.ndarray) -> np.ndarray:
+        """U'W½ values, (n, m)."""
+        return self.vectors.T @ (values if self.weights is None else np.sqrt(self.weights)[:, None] * values)
+
+    def whitened(self, hsq: float, A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """D^−½A in these coordinates, and d = hλ + 1 − h, whose product is |V|; not all of it positive where V is no covariance."""
+        d = hsq * self.values + (1.0 - hsq)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return A / np.sqrt(d)[:, None], d
+
+    def slope(self, hsq: float, Z: np.ndarray) -> np.ndarray:
+        """The derivative of V in h, whitened from both sides, times Z (n, m): diag(a) Z, a = (λ−1)/d."""
+        return ((self.values - 1.0) / (hsq * self.values + (1.0 - hsq)))[:, None] * Z
+
     @cached_property
     def weight_basis(self) -> WeightBasis:
         """Of the weights at all h."""
@@ -49,16 +67,17 @@ class Rotated:
 
     Attributes
     ----------
-    eigen : Eigen
+    eigen : Eigen or Tridiagonal
+        Whose coordinates these are.
     y : ndarray, shape (n,)
-        U'W½y.
+        U'W½y, or Q'W½y.
     X : ndarray, shape (n, p)
-        U'W½X.
+        The same of X.
     logdet_W, logdet_XtX : float
         log|W|, and log|X'X| of the unweighted X (the two constants of the likelihoods).
     """
 
-    eigen: Eigen
+    eigen: Eigen | Tridiagonal
     y: np.ndarray
     X: np.ndarray
     logdet_W: float
@@ -95,20 +114,18 @@ def zeros_to_rounding(values: np.ndarray) -> np.ndarray:
     return np.where(np.abs(values) <= zero_of(values), 0.0, values)
 
 
-def rotate(eigen: Eigen, Y: np.ndarray, X: np.ndarray) -> list[Rotated]:
-    """Rotate phenotypes and covariates by U'W½: one `Rotated` per column of Y.
+def rotate(eigen: Eigen | Tridiagonal, Y: np.ndarray, X: np.ndarray) -> list[Rotated]:
+    """Rotate phenotypes and covariates by U'W½, or Q'W½: one `Rotated` per column of Y.
 
     Parameters
     ----------
-    eigen : Eigen
+    eigen : Eigen or Tridiagonal
         Of the kinship matrix of the same n individuals.
     Y : ndarray, shape (n, m)
     X : ndarray, shape (n, p)
         Of full column rank, intercept included.
     """
-    root = 1.0 if eigen.weights is None else np.sqrt(eigen.weights)[:, None]
-    rotated_Y = eigen.vectors.T @ (root * Y)
-    rotated_X = eigen.vectors.T @ (root * X)
+    rotated_Y, rotated_X = eigen.turned(Y), eigen.turned(X)
     logdet_W = 0.0 if eigen.weights is None else float(np.sum(np.log(eigen.weights)))
     logdet_XtX = logdet_of_squares(X)
     return [Rotated(eigen, y, rotated_X, logdet_W, logdet_XtX) for y in rotated_Y.T.copy()]

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+from scipy import linalg, special
 from scipy.linalg import blas, lapack
 
 from lmmbridge.lmm.rotation import zero_of, zeros_to_rounding
@@ -45,12 +45,42 @@ class Tridiagonal:
         """As of `Eigen`."""
         return zero_of(self.values)
 
+    @property
+    def rank(self) -> int:
+        """As of `Eigen`."""
+        return int(np.sum(self.values > self.zero))
+
     def turned(self, values: np.ndarray) -> np.ndarray:
         """Q'W½ values, (n, m)."""
         turned = np.array(values if self.weights is None else np.sqrt(self.weights)[:, None] * values, order="F")
         # dsytrd's reflectors leave the first coordinate alone; the others' are those of a QR decomposition.
         turned[1:] = lapack.dormqr("L", "T", self.reflectors[1:, :-1], self.tau, turned[1:], lwork=64 * values.shape[1])[0]
         return turned
+
+    def whitened(self, hsq: float, A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """D^−½L⁻¹A with LDL' = hT + (1−h)I, and D's diagonal; see `Eigen.whitened`."""
+        d, below, failed = self._factors(hsq)
+        if failed:
+            return np.full(A.shape, np.nan), hsq * self.values + (1.0 - hsq)
+        lower = np.stack([np.ones(len(d)), np.append(below, 0.0)])
+        return linalg.solve_banded((1, 0), lower, A, check_finite=False) / np.sqrt(d)[:, None], d
+
+    def slope(self, hsq: float, Z: np.ndarray) -> np.ndarray:
+        """D^−½L⁻¹(T − I)L⁻'D^−½ Z; see `Eigen.slope`."""
+        d, below, _ = self._factors(hsq)
+        upper = np.stack([np.insert(below, 0, 0.0), np.ones(len(d))])
+        back = linalg.solve_banded((0, 1), upper, Z / np.sqrt(d)[:, None], check_finite=False)
+        return self.whitened(hsq, self.times_change(back))[0]
+
+    def times_change(self, A: np.ndarray) -> np.ndarray:
+        """(T − I)A, T − I being the derivative of V in h, for A (..., n, m)."""
+        product = (self.diagonal - 1.0)[:, None] * A
+        product[..., :-1, :] += self.beside[:, None] * A[..., 1:, :]
+        product[..., 1:, :] += self.beside[:, None] * A[..., :-1, :]
+        return product
+
+    def _factors(self, hsq: float) -> tuple[np.ndarray, np.ndarray, int]:
+        return lapack.dpttrf(hsq * self.diagonal + (1.0 - hsq), hsq * self.beside)
 
 
 def tridiagonal(kinship: np.ndarray, weights: np.ndarray | None = None) -> Tridiagonal:
@@ -112,7 +142,7 @@ class TridiagonalProducts:
         n, p = self.X.shape
         A = np.concatenate([np.broadcast_to(self.X, (len(which), n, p)), self.Y.T[which][:, :, None]], axis=2)
         solved = self._solved(hsq, A)
-        changed = self._times_change(solved)
+        changed = self.T.times_change(solved)
         M = np.moveaxis(np.stack([
             A.swapaxes(1, 2) @ solved, -(solved.swapaxes(1, 2) @ changed),
             2.0 * (changed.swapaxes(1, 2) @ self._solved(hsq, changed))]), 1, 3)
@@ -132,13 +162,6 @@ class TridiagonalProducts:
         np.multiply.outer(hsq, self.T.beside, out=beside[:, :-1])
         *_, solved, failed = lapack.dptsv(diagonal.ravel(), beside.ravel()[:-1], A.reshape(m * n, q))
         return np.full(A.shape, np.nan) if failed else solved.reshape(A.shape)
-
-    def _times_change(self, A: np.ndarray) -> np.ndarray:
-        """(T − I)A, T − I being the derivative of V in h."""
-        product = (self.T.diagonal - 1.0)[:, None] * A
-        product[:, :-1] += self.T.beside[:, None] * A[:, 1:]
-        product[:, 1:] += self.T.beside[:, None] * A[:, :-1]
-        return product
 
 
 def derivatives_in_x(values: np.ndarray, hsq: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ def weights_at(values: np.ndarray, hsq: np.ndarray, rest: np.ndarray | None = No
 def condition(values: np.ndarray, hsq: np.ndarray) -> np.ndarray:
     """The condition number of V at each h; inf where V is not positive definite."""
     smallest, largest = (hsq * value + (1.0 - hsq) for value in (values[0], values[-1]))
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(smallest > 0.0, np.maximum(largest, smallest) / smallest, np.inf)
 
 
