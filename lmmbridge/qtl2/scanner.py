@@ -21,6 +21,8 @@ from lmmbridge.qtl2.scan_setup import Setup
 ABSENT_ON_X = 1e-8
 #: Positions are taken in blocks of about this many numbers (2 MB of them, which caches hold).
 BLOCK = 2**18
+#: Chromosomes of which a stretch is made have so many numbers at most together: more in one would leave threads without work.
+SMALL = 2**16
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Scanner:
         return self.batch.null_covariates(self.setup.genoprobs.is_x_chr[chromosome]).to_numpy()
 
     def stretches(self) -> list[list[str]]:
-        """All chromosomes in order, small ones together: a stretch has one null model and fits into one block."""
+        """All chromosomes in order, small ones together, which have one null model and fit into a block."""
         probs, n = self.setup.genoprobs, len(self.batch.ids)
         factors = 1 if self.batch.intcovar is None else 1 + self.batch.intcovar.shape[1]
         together = not self.setup.each and (self.setup.kinship is None or not self.setup.kinship.loco)
@@ -97,7 +99,7 @@ class Scanner:
             # On the X chromosome not all columns occur; and where no individual is left over this is said by chromosome.
             alone = not together or probs.is_x_chr[chromosome] or np.min(self.batch.sizes) <= self.batch.addcovar.shape[1] + k
             kind = None if alone else (self.setup.nulls[chromosome], k)
-            if kind is None or kind != alike or numbers + here > BLOCK:
+            if kind is None or kind != alike or numbers + here > SMALL:
                 stretches.append([])
                 numbers = 0
             stretches[-1].append(chromosome)
