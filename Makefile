@@ -27,11 +27,12 @@ report: .venv/.ready .r-library/.ready
 	@if [ -e report/report.html ]; then rm -rf report; fi
 	.venv/bin/lmmbridge validate --out report
 
-test: .venv/.ready .r-library/.ready .venv/.tools-ready
-	$(PYTHON) -m pytest
+# On all cores, file by file; then what measures time or takes several cores itself.
+test deep: .venv/.ready .r-library/.ready .venv/.tools-ready
+	$(PYTHON) -m pytest -n auto --dist loadfile -m "not alone" $(PROFILE)
+	$(PYTHON) -m pytest -m alone $(PROFILE)
 
-deep: .venv/.ready .r-library/.ready .venv/.tools-ready
-	$(PYTHON) -m pytest --hypothesis-profile=deep
+deep: PROFILE := --hypothesis-profile=deep
 
 # Writes validation_reports/performance; wants the machine for itself.
 bench: .venv/.ready .r-library/.ready .venv/.bench-ready

@@ -19,7 +19,7 @@ PYTHON_PACKAGES="python3-venv python3-setuptools python3-wheel python3-pip pytho
 R_PACKAGES="r-base-dev r-cran-nlme r-cran-testthat r-cran-rcpp r-cran-rcppeigen r-cran-yaml
     r-cran-jsonlite r-cran-data.table r-cran-rsqlite r-cran-ncdf4 r-cran-reticulate"
 
-TOOLS="r-cran-knitr r-cran-rmarkdown r-cran-roxygen2 pandoc qpdf python3-selenium python3-distributed chromium chromium-driver
+TOOLS="r-cran-knitr r-cran-rmarkdown r-cran-roxygen2 pandoc qpdf python3-selenium python3-distributed python3-pytest-xdist chromium chromium-driver
     latexmk lmodern poppler-utils texlive-latex-base texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended"
 
 BENCH="gemma r-cran-lme4"

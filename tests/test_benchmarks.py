@@ -6,6 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.alone
+
 RUN = Path(__file__).with_name("benchmarks") / "run.py"
 
 

@@ -4,9 +4,12 @@ from threading import Thread
 from time import monotonic, sleep
 
 import psutil
+import pytest
 
 from lmmbridge.command_runner import run_command
 from lmmbridge.progress import RUNNING
+
+pytestmark = pytest.mark.alone
 
 
 def test_a_command_runs_and_its_tables_are_not_told(tmp_path):

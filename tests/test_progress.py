@@ -22,6 +22,8 @@ from lmmbridge.parallel import number_of_cores, run_over
 from lmmbridge.progress import Progress, track
 from lmmbridge.qtl2.genoprobs import DIMS, Genoprobs
 
+pytestmark = pytest.mark.alone
+
 WORK = """
 import sys, time
 from lmmbridge.progress import Progress

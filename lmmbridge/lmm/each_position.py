@@ -95,7 +95,7 @@ def each_position(eigen: Eigen, y: np.ndarray, X: np.ndarray, G: np.ndarray, rem
                 logdet_XtX - 2.0 * np.sum(np.log(np.abs(np.diag(R)))))
         rounding = n * np.finfo(float).eps * np.linalg.norm(y) / residual
     unbounded = _unbounded(eigen, y, basis, G, along, lengths, residual, reml) & well
-    found = summits(eigen, products, n - p if reml else n, p if reml else 0, np.where(well, constant, 0.0),
+    found = summits(products, n - p if reml else n, p if reml else 0, np.where(well, constant, 0.0),
                     np.where(well, rounding, 0.0), unbounded)
     certain = found.certain & well & ~np.isnan(found.hsq)
     of = np.flatnonzero(certain)

@@ -171,7 +171,7 @@ def explained(null: NullModels, G: np.ndarray,
         A = [_combined(R_inverse[:a + 1, a], X_products) for a in range(c)]
         A += [(flat @ own[:, which]).reshape(k, b, -1) for own in null.own if own.shape[1] > start]
         longest = null.longest[:1] if same else null.longest[which]
-        yield which, *_eliminated(S, A, t, null.rss[which], longest if beside_covariates else None)
+        yield which, *explained_by(S, A, t, null.rss[which], longest if beside_covariates else None)
 
 
 def _combined(multiples: np.ndarray, products: list[np.ndarray]) -> np.ndarray:
@@ -182,9 +182,23 @@ def _combined(multiples: np.ndarray, products: list[np.ndarray]) -> np.ndarray:
     return total
 
 
-def _eliminated(S: list[np.ndarray], A: list[np.ndarray], t: np.ndarray, rss: np.ndarray,
-                longest: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """t'S⁻¹t, (b, m), and where to rely on it, for rows of the upper triangle of G'WG, S[i] (k − i, b, m or 1)."""
+def explained_by(S: list[np.ndarray], A: list[np.ndarray], t: np.ndarray, rss: np.ndarray,
+                 longest: np.ndarray | float | None) -> tuple[np.ndarray, np.ndarray]:
+    """t'S⁻¹t of k genotype columns at b positions, and where it can be relied on, each of shape (b, ..., m).
+
+    Parameters
+    ----------
+    S : list of ndarray, shape (k − i, b, ..., m or 1)
+        Rows of the upper triangle of G'WG; they are overwritten.
+    A : list of ndarray, shape (k, b, ..., m or 1)
+        G'W^½B, for each column of B; those of the last axis may be fewer, the first ones.
+    t : ndarray, shape (k, b, ..., m)
+        G'W(y − Xβ).
+    rss : ndarray, shape (m,)
+        Q of the null model.
+    longest : ndarray or float, optional
+        Squared length of the longest covariate, where genotype columns must not be negligible beside it.
+    """
     k = len(S)
     least = [WELL_CONDITIONED * row[0] for row in S]
     if k > 1 or longest is not None:
@@ -195,9 +209,9 @@ def _eliminated(S: list[np.ndarray], A: list[np.ndarray], t: np.ndarray, rss: np
             np.maximum(one, scale, out=one)
     scratch = np.empty_like(S[0])
     for column in A:
-        m = column.shape[2]
+        m = column.shape[-1]
         for i in range(k):
-            S[i][:, :, :m] -= np.multiply(column[i], column[i:], out=scratch[i:, :, :m])
+            S[i][..., :m] -= np.multiply(column[i], column[i:], out=scratch[i:, ..., :m])
     t, gain, well = [*t], 0.0, True
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         for i in range(k):

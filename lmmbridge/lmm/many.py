@@ -45,10 +45,22 @@ SLOPES = np.linalg.solve(np.vander(np.arange(STENCIL) - STENCIL // 2, increasing
 
 
 class CrossProducts(Protocol):
-    """A'V⁻¹A of N likelihoods, A = [X y] of q columns."""
+    """A'V⁻¹A of N likelihoods, A = [X y] of q columns.
+
+    Attributes
+    ----------
+    grid : ndarray, shape (g,)
+        `search_grid`.
+    conditions, logdets : ndarray, shape (1, g) where all likelihoods have one V, or (N, g)
+        V's condition number, and log|V|, on the grid.
+    """
+
+    grid: np.ndarray
+    conditions: np.ndarray
+    logdets: np.ndarray
 
     def on_grid(self) -> list[list[np.ndarray]]:
-        """At the g values of `search_grid`: element (i, j) ≥ i of the matrix in `[i][j − i]`, (1, g) where all likelihoods share it or (N, g)."""
+        """On the grid: element (i, j) ≥ i of the matrix in `[i][j − i]`, (1, g) where all likelihoods share it or (N, g)."""
 
     def at(self, which: np.ndarray, hsq: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Of likelihoods `which` (m,) at their own h: the matrix with its first two derivatives in h, (3, q, q, m), and log|V|
@@ -72,9 +84,10 @@ class WeightedProducts:
 
     def __init__(self, eigen: Eigen, against: Callable[[np.ndarray], list[list[np.ndarray]]]):
         self.values, self._basis = eigen.values, eigen.weight_basis
-        self._grid = search_grid(eigen)
-        weights = weights_at(self.values, self._grid)
-        self._well = condition(self.values, self._grid) <= WELL_CONDITIONED
+        self.grid = search_grid(eigen)
+        weights = weights_at(self.values, self.grid)
+        self.conditions, self.logdets = condition(self.values, self.grid)[None], -np.sum(np.log(weights), axis=0)[None]
+        self._well = self.conditions[0] <= WELL_CONDITIONED
         self._on_well = self._basis.coefficients(weights[:, self._well])
         # On the grid, where V is badly conditioned, sums against the weights themselves.
         sums = against(np.hstack([self._basis.vectors, weights[:, ~self._well]]))
@@ -91,7 +104,7 @@ class WeightedProducts:
         for moments_row, badly_row in zip(self._moments, self._badly):
             found.append([])
             for moments, badly in zip(moments_row, badly_row):
-                values = np.empty((len(moments), len(self._grid)))
+                values = np.empty((len(moments), len(self.grid)))
                 values[:, self._well], values[:, ~self._well] = moments @ self._on_well, badly
                 found[-1].append(values)
         return found
@@ -159,14 +172,12 @@ class Summits:
         return Maximum(*first, {0.0: "0", 1.0: "1"}.get(first[0]), True, False, False, second)
 
 
-def summits(eigen: Eigen | Tridiagonal, products: CrossProducts, df: int, determinants: int, constant: float | np.ndarray,
+def summits(products: CrossProducts, df: int, determinants: int, constant: float | np.ndarray,
             rounding: np.ndarray, unbounded: np.ndarray) -> Summits:
     """The maxima of N likelihoods −½[df(log 2π + log(Q/df) + 1) + log|V| + log|N| + constant] over 0 ≤ h ≤ 1.
 
     Parameters
     ----------
-    eigen : Eigen or Tridiagonal
-        Of K; the eigenvalues are used.
     products : CrossProducts
         Of A = [X y]. Best with X orthonormal and y orthogonal to it, which changes no likelihood but by a constant.
     df : int
@@ -178,15 +189,15 @@ def summits(eigen: Eigen | Tridiagonal, products: CrossProducts, df: int, determ
     unbounded : ndarray of bool, shape (N,)
         Likelihoods that grow without bound as h → 1: their maxima before that are looked for.
     """
-    grid, values = search_grid(eigen), eigen.values
-    table = _table(values, grid, products, df, determinants) - 0.5 * np.reshape(constant, (-1, 1))
+    grid = products.grid
+    table = _table(products, df, determinants) - 0.5 * np.reshape(constant, (-1, 1))
     which, peak, certain = _peaks(table, rounding)
     before = ~(unbounded[which] & (peak == len(grid) - 1))
     which, peak = which[before], peak[before]
-    conditioned = condition(values, grid) <= WORST_CONDITION
+    conditioned = np.broadcast_to(products.conditions <= WORST_CONDITION, table.shape)
     hsq, loglik, rss = (np.full(len(which), np.nan) for _ in range(3))
     last = len(grid) - 1
-    tried = certain[which] & conditioned[np.minimum(peak + 1, last)]
+    tried = certain[which] & conditioned[which, np.minimum(peak + 1, last)]
     likelihoods = _Likelihoods(products, df, determinants)
     ends = np.flatnonzero(tried & ((peak == 0) | (peak == last) & (grid[last] == 1.0)))
     if len(ends):
@@ -239,9 +250,9 @@ def _ranked(which: np.ndarray, hsq: np.ndarray, loglik: np.ndarray, rss: np.ndar
     return Summits(*columns[:5], unbounded, certain)
 
 
-def _table(values: np.ndarray, grid: np.ndarray, products: CrossProducts, df: int, determinants: int) -> np.ndarray:
+def _table(products: CrossProducts, df: int, determinants: int) -> np.ndarray:
     """Log likelihoods without their constant, (N, g)."""
-    logdet = -np.sum(np.log(weights_at(values, grid)), axis=0)
+    logdet = products.logdets
     rows = products.on_grid()
     with np.errstate(invalid="ignore", divide="ignore"):
         pivots = eliminate(rows, len(rows) - 1)
@@ -362,7 +373,7 @@ def summits_of(eigen: Eigen, Y: np.ndarray, X: np.ndarray, reml: bool, logdet_W:
     """The maxima of phenotypes Y (n, N) that share their covariates X (n, p), all rotated; see `Rotated` for the constants."""
     n, p = X.shape
     basis, left, constant, rounding = _reduced(Y, X, logdet_W, logdet_XtX, reml)
-    return summits(eigen, WeightedProducts(eigen, partial(_sums_against, basis, left)), n - p if reml else n, p if reml else 0,
+    return summits(WeightedProducts(eigen, partial(_sums_against, basis, left)), n - p if reml else n, p if reml else 0,
                    constant, rounding, unbounded_of_many(eigen, left, X, reml))
 
 
@@ -409,26 +420,46 @@ def summits_with_missing(eigen: Eigen, Y: np.ndarray, X: np.ndarray, missing: np
     def sums_against(vectors: np.ndarray) -> list[list[np.ndarray]]:
         return [[(one * other).T @ vectors for other in columns[i:]] for i, one in enumerate(columns)]
 
-    found = summits(eigen, WeightedProducts(eigen, sums_against), n - u - (p if reml else 0), u + (p if reml else 0), 0.0,
+    found = summits(WeightedProducts(eigen, sums_against), n - u - (p if reml else 0), u + (p if reml else 0), 0.0,
                     rounding, np.zeros(m, dtype=bool))
     if eigen.values[0] <= eigen.zero:
         found.certain[:] = False        # whether there is a highest point is a matter of the others' kinship
     return found
 
 
-def summits_of_few(T: Tridiagonal, Y: np.ndarray, X: np.ndarray, reml: bool) -> Summits:
-    """The maxima of a few phenotypes Y (n, m) with covariates X (n, p), neither of them rotated."""
-    n, p = X.shape
-    logdet_W = 0.0 if T.weights is None else float(np.sum(np.log(T.weights)))
-    basis, Y, constant, rounding = _reduced(T.turned(Y), T.turned(X), logdet_W, logdet_of_squares(X), reml)
-    products = TridiagonalProducts(T, basis, Y, search_grid(T))
-    found = summits(T, products, n - p if reml else n, p if reml else 0, constant, rounding, np.zeros(Y.shape[1], dtype=bool))
-    if T.values[0] <= T.zero:
+def summits_of_few(Ts: list[Tridiagonal], Y: np.ndarray, Xs: list[np.ndarray], reml: bool) -> Summits:
+    """The maxima of a few phenotypes Y (n, m) under one kinship matrix, or under each of several.
+
+    Parameters
+    ----------
+    Ts : list of Tridiagonal
+        All with the same end of the search, see `search_end`.
+    Y : ndarray, shape (n, m)
+        Not rotated.
+    Xs : list of ndarray, shape (n, p)
+        Covariates under each matrix, not rotated.
+    reml : bool
+
+    Returns
+    -------
+    Summits
+        Of all phenotypes under the first matrix, then under the next.
+    """
+    (n, p), m = Xs[0].shape, Y.shape[1]
+    reduced = []
+    for T, X in zip(Ts, Xs):
+        logdet_W = 0.0 if T.weights is None else float(np.sum(np.log(T.weights)))
+        reduced.append(_reduced(T.turned(Y), T.turned(X), logdet_W, logdet_of_squares(X), reml))
+    bases, lefts, constants, rounding = zip(*reduced)
+    products = TridiagonalProducts(Ts, np.stack(bases), np.stack(lefts), search_grid(Ts[0]))
+    found = summits(products, n - p if reml else n, p if reml else 0, np.repeat(constants, m), np.concatenate(rounding),
+                    np.zeros(len(Ts) * m, dtype=bool))
+    if any(T.values[0] <= T.zero for T in Ts):
         # As h → 1, (1 − h)A'V⁻¹A goes to the products of the parts of A in null(K). Plainly something of y is left there,
         # outside X, and the likelihood is bounded (see `unbounded`); or eigenvectors are needed.
         rows = products.on(np.array([1.0 - NEARLY_SINGULAR]))
         eliminate(rows, p)
-        found.certain[:] &= NEARLY_SINGULAR * rows[-1][0][:, 0] > CLEARLY * np.sum(Y**2, axis=0)
+        found.certain[:] &= NEARLY_SINGULAR * rows[-1][0][:, 0] > CLEARLY * np.concatenate([np.sum(Y**2, axis=0) for Y in lefts])
     return found
 
 

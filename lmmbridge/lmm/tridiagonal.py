@@ -11,7 +11,7 @@ from scipy import linalg, special
 from scipy.linalg import blas, lapack
 
 from lmmbridge.lmm.rotation import zero_of, zeros_to_rounding
-from lmmbridge.lmm.weight_basis import weights_at
+from lmmbridge.lmm.weight_basis import condition
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,14 +70,7 @@ class Tridiagonal:
         d, below, _ = self._factors(hsq)
         upper = np.stack([np.insert(below, 0, 0.0), np.ones(len(d))])
         back = linalg.solve_banded((0, 1), upper, Z / np.sqrt(d)[:, None], check_finite=False)
-        return self.whitened(hsq, self.times_change(back))[0]
-
-    def times_change(self, A: np.ndarray) -> np.ndarray:
-        """(T − I)A, T − I being the derivative of V in h, for A (..., n, m)."""
-        product = (self.diagonal - 1.0)[:, None] * A
-        product[..., :-1, :] += self.beside[:, None] * A[..., 1:, :]
-        product[..., 1:, :] += self.beside[:, None] * A[..., :-1, :]
-        return product
+        return self.whitened(hsq, _times_change(self.diagonal, self.beside, back))[0]
 
     def _factors(self, hsq: float) -> tuple[np.ndarray, np.ndarray, int]:
         return lapack.dpttrf(hsq * self.diagonal + (1.0 - hsq), hsq * self.beside)
@@ -96,11 +89,25 @@ def tridiagonal(kinship: np.ndarray, weights: np.ndarray | None = None) -> Tridi
     if weights is not None:
         root = np.sqrt(weights)
         kinship = root[:, None] * kinship * root
-    reflectors, diagonal, beside, tau, _ = lapack.dsytrd(kinship, lower=1, lwork=64 * len(kinship))
+    reflectors, diagonal, beside, tau, _ = lapack.dsytrd(kinship.T, lower=1, lwork=16 * len(kinship))
     values, failed = lapack.dsterf(diagonal, beside)
     if failed:
         raise np.linalg.LinAlgError("the eigenvalues of the tridiagonal matrix were not found")
     return Tridiagonal(kinship, weights, zeros_to_rounding(values), diagonal, beside, reflectors, tau)
+
+
+def cholesky(V: np.ndarray) -> np.ndarray:
+    """L with V = LL' (LAPACK's dpotrf; what is above the diagonal is not zero). V is overwritten.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If V is not positive definite.
+    """
+    R, failed = lapack.dpotrf(V.T, lower=0, clean=0, overwrite_a=1)
+    if failed:
+        raise np.linalg.LinAlgError("the covariance matrix is not positive definite")
+    return R.T
 
 
 def solve_lower(L: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -108,23 +115,40 @@ def solve_lower(L: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return blas.dtrsm(1.0, L.T, rows.T, lower=0, trans_a=1).T
 
 
-@dataclass(frozen=True, eq=False)
-class TridiagonalProducts:
-    """Cross products A'V⁻¹A of the columns of A = [X y], for N phenotypes y, in Q's coordinates.
+def _times_change(diagonal: np.ndarray, beside: np.ndarray, A: np.ndarray) -> np.ndarray:
+    """(T − I)A, T − I being the derivative of V in h: A (..., n, q), T's diagonal (..., n) and the numbers beside it."""
+    product = (diagonal - 1.0)[..., None] * A
+    product[..., :-1, :] += beside[..., None] * A[..., 1:, :]
+    product[..., 1:, :] += beside[..., None] * A[..., :-1, :]
+    return product
 
-    Attributes
+
+class TridiagonalProducts:
+    """Cross products A'V⁻¹A of the columns of A = [X y], for m phenotypes y under each of t kinship matrices, in Q's coordinates.
+
+    Likelihood i·m + j is that of phenotype j under matrix i.
+
+    Parameters
     ----------
-    T : Tridiagonal
-    X : ndarray, shape (n, p)
-    Y : ndarray, shape (n, N)
+    Ts : list of Tridiagonal
+    X : ndarray, shape (t, n, p)
+    Y : ndarray, shape (t, n, m)
     grid : ndarray, shape (g,)
         Values of h.
     """
 
-    T: Tridiagonal
-    X: np.ndarray
-    Y: np.ndarray
-    grid: np.ndarray
+    def __init__(self, Ts: list[Tridiagonal], X: np.ndarray, Y: np.ndarray, grid: np.ndarray):
+        self.grid, self._X, self._Y = grid, X, Y
+        self._diagonal, self._beside, self._values = (np.stack([getattr(T, name) for T in Ts])
+                                                      for name in ("diagonal", "beside", "values"))
+        self.conditions = self._each_phenotype(np.stack([condition(T.values, grid) for T in Ts]))
+        d = self._values[:, :, None] * grid + (1.0 - grid)
+        self.logdets = self._each_phenotype(np.sum(np.log(d), axis=1))
+
+    def _each_phenotype(self, of_matrices: np.ndarray) -> np.ndarray:
+        """What all phenotypes share, (t, g), by likelihood; (1, g) where there is one matrix."""
+        t, _, m = self._Y.shape
+        return of_matrices if 1 in (t, m) else np.repeat(of_matrices, m, axis=0)
 
     def on_grid(self) -> list[list[np.ndarray]]:
         """As `CrossProducts.on_grid`."""
@@ -132,35 +156,43 @@ class TridiagonalProducts:
 
     def on(self, grid: np.ndarray) -> list[list[np.ndarray]]:
         """At these values of h."""
-        p, A = self.X.shape[1], np.hstack([self.X, self.Y])
-        M = np.moveaxis(A.T @ self._solved(grid, np.broadcast_to(A, (len(grid), *A.shape))), 0, 2)
-        y = np.arange(p, A.shape[1])
-        return [[M[[i], j] for j in range(i, p)] + [M[i, p:]] for i in range(p)] + [[M[y, y]]]
+        A, p, g = np.concatenate([self._X, self._Y], axis=2), self._X.shape[2], len(grid)
+        t, n, q = A.shape
+        solved = self._solved(np.repeat(np.arange(t), g), np.tile(grid, t), np.repeat(A, g, axis=0))
+        M = A.swapaxes(1, 2)[:, None] @ solved.reshape(t, g, n, q)      # (t, g, q, q)
+
+        def of_phenotypes(values: np.ndarray) -> np.ndarray:
+            return values.swapaxes(1, 2).reshape(-1, g)
+
+        y = np.arange(p, q)
+        return [[self._each_phenotype(M[:, :, i, j]) for j in range(i, p)] + [of_phenotypes(M[:, :, i, p:])]
+                for i in range(p)] + [[of_phenotypes(M[:, :, y, y])]]
 
     def at(self, which: np.ndarray, hsq: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """As `CrossProducts.at`."""
-        n, p = self.X.shape
-        A = np.concatenate([np.broadcast_to(self.X, (len(which), n, p)), self.Y.T[which][:, :, None]], axis=2)
-        solved = self._solved(hsq, A)
-        changed = self.T.times_change(solved)
+        of, phenotype = np.divmod(which, self._Y.shape[2])
+        A = np.concatenate([self._X[of], self._Y[of, :, phenotype][:, :, None]], axis=2)
+        solved = self._solved(of, hsq, A)
+        changed = _times_change(self._diagonal[of], self._beside[of], solved)
         M = np.moveaxis(np.stack([
             A.swapaxes(1, 2) @ solved, -(solved.swapaxes(1, 2) @ changed),
-            2.0 * (changed.swapaxes(1, 2) @ self._solved(hsq, changed))]), 1, 3)
-        w = weights_at(self.T.values, hsq)
-        a = (self.T.values[:, None] - 1.0) * w
-        return M, np.array([-np.sum(np.log(w), axis=0), np.sum(a, axis=0), -np.sum(a**2, axis=0)])
+            2.0 * (changed.swapaxes(1, 2) @ self._solved(of, hsq, changed))]), 1, 3)
+        values = self._values[of]
+        d = hsq[:, None] * values + (1.0 - hsq)[:, None]
+        a = (values - 1.0) / d
+        return M, np.array([np.sum(np.log(d), axis=1), np.sum(a, axis=1), -np.sum(a**2, axis=1)])
 
     def along(self, which: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """As `CrossProducts.along`."""
         return tuple(derivatives_in_x(found, special.expit(x)) for found in self.at(which, special.expit(x)))
 
-    def _solved(self, hsq: np.ndarray, A: np.ndarray) -> np.ndarray:
-        """V⁻¹A at each h, (m, n, q): one tridiagonal system, whose blocks have nothing between them."""
-        m, n, q = A.shape
-        diagonal = np.outer(hsq, self.T.diagonal) + (1.0 - hsq)[:, None]
-        beside = np.zeros((m, n))
-        np.multiply.outer(hsq, self.T.beside, out=beside[:, :-1])
-        *_, solved, failed = lapack.dptsv(diagonal.ravel(), beside.ravel()[:-1], A.reshape(m * n, q))
+    def _solved(self, of: np.ndarray, hsq: np.ndarray, A: np.ndarray) -> np.ndarray:
+        """V⁻¹A under matrices `of` at each one's h, (s, n, q): one tridiagonal system, whose blocks have nothing between them."""
+        s, n, q = A.shape
+        diagonal = hsq[:, None] * self._diagonal[of] + (1.0 - hsq)[:, None]
+        beside = np.zeros((s, n))
+        np.multiply(hsq[:, None], self._beside[of], out=beside[:, :-1])
+        *_, solved, failed = lapack.dptsv(diagonal.ravel(), beside.ravel()[:-1], A.reshape(s * n, q))
         return np.full(A.shape, np.nan) if failed else solved.reshape(A.shape)
 
 

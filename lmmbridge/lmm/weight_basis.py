@@ -87,6 +87,15 @@ class WeightBasis:
             found[:, here] = polynomials @ self._series(int(interval))
         return found
 
+    def logdet(self, hsq: np.ndarray) -> np.ndarray:
+        """log|V| at each h, (m,)."""
+        found = np.full(len(hsq), np.nan)
+        inside = (hsq > 0.0) & (hsq < 1.0)
+        found[inside] = self.along(special.logit(hsq[inside]))[0, :, -1]
+        left = np.isnan(found)      # the ends, and near a pole
+        found[left] = -np.sum(np.log(weights_at(self.values, hsq[left])), axis=0)
+        return found
+
     def _series(self, interval: int) -> np.ndarray:
         """Chebyshev series of what `along` gives, on one interval: (3, TERMS, r + 1)."""
         if self.values[0] < 0.0 and (interval + 1) * INTERVAL > np.log(-1.0 / self.values[0]) - FROM_POLE:

@@ -126,30 +126,23 @@ class Aligned:
         """With these phenotypes alone, for the same individuals."""
         return replace(self, pheno=self.pheno.iloc[:, columns])
 
-    def batches(self) -> tuple[list[Batch], list[str]]:
-        """Phenotypes by pattern of missing values, and sentences about those that have no results.
+    def batches(self, part: bool = False) -> tuple[list[Batch], list[str]]:
+        """Phenotypes by pattern of missing values, and why others have no results, a sentence each.
 
         Those have too few individuals, or nothing that the covariates leave to explain.
+
+        Parameters
+        ----------
+        part : bool, default False
+            Whether these are some of the phenotypes of a larger whole, and so may all be without results.
 
         Raises
         ------
         InputError
             If nothing is left to explain of any phenotype.
         """
-        batches, notes, exact = self._batches()
-        if exact and not batches:
-            raise InputError(f"{exact[0]}; leave it out")
-        return batches, notes + [f"{sentence}; no results" for sentence in exact]
-
-    def batches_and_rest(self) -> tuple[list[Batch], list[str]]:
-        """As `batches`, where all may be without results: some of the phenotypes of a larger whole."""
-        batches, notes, exact = self._batches()
-        return batches, notes + [f"{sentence}; no results" for sentence in exact]
-
-    def _batches(self) -> tuple[list[Batch], list[str], list[str]]:
-        """Batches, notes, and sentences about phenotypes of which nothing is left to explain."""
         observed, names = ~np.isnan(self.pheno.to_numpy()), self.pheno.columns.tolist()
-        batches, notes, exact = [], [], []
+        batches, few, exact = [], [], []
         patterns: dict[bytes, list[int]] = {}
         for j, packed in enumerate(np.ascontiguousarray(np.packbits(observed, axis=0).T)):
             patterns.setdefault(packed.tobytes(), []).append(j)
@@ -166,9 +159,11 @@ class Aligned:
                 elif left:
                     batches.append(replace(batch, phenotypes=[batch.phenotypes[j] for j in left], Y=batch.Y[:, left]))
             else:
-                notes += [f"pheno '{name}' has {keep.sum()} individuals with all values, too few for the model: no "
-                          "results" for name in phenotypes]
-        return batches, notes, exact
+                few += [f"pheno '{name}' has {keep.sum()} individuals with all values, too few for the model"
+                        for name in phenotypes]
+        if exact and not batches and not part:
+            raise InputError(f"{exact[0]}; leave it out")
+        return batches, few + exact
 
     def joined(self, batches: list[Batch]) -> list[Batch]:
         """Batches of phenotypes that lack few values joined to one of all individuals, the others as they are.
@@ -283,6 +278,11 @@ def align(order: Iterable[str], pheno: Any, addcovar: Any = None, Xcovar: Any = 
     if "Xcovar" in chosen:
         chosen["Xcovar"] = _new_columns(chosen.get("addcovar"), chosen["Xcovar"])
     return Aligned(of_them(pheno), weights=None if weights is None else of_them(weights).iloc[:, 0], notes=notes, **chosen)
+
+
+def without_results(sentences: Iterable[str]) -> list[str]:
+    """Notes, of the sentences of `Aligned.batches`."""
+    return [f"{sentence}; no results" for sentence in sentences]
 
 
 def _columns_of(batch: Batch) -> list[list[str]]:

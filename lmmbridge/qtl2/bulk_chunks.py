@@ -18,6 +18,7 @@ from lmmbridge.errors import InputError
 from lmmbridge.files import write_atomically
 from lmmbridge.parallel import heavy_work
 from lmmbridge.progress import Progress
+from lmmbridge.qtl2.alignment import without_results
 from lmmbridge.qtl2.scan1 import NEGATIVE
 from lmmbridge.qtl2.scan_setup import Setup
 from lmmbridge.qtl2.scanner import Scanner
@@ -115,7 +116,8 @@ def chunks_of(setup: Setup, kept: Kept, memory: float) -> list[range]:
 def scan_chunk(job: Job, progress: Progress, chunk: range) -> Chunk:
     """Scan the phenotypes of a chunk."""
     setup = job.setup.of_phenotypes(slice(chunk.start, chunk.stop))
-    batches, notes = setup.aligned.batches_and_rest()
+    batches, without = setup.aligned.batches(part=True)
+    notes = without_results(without)
     phenotypes, lengths = setup.aligned.pheno.columns, [array.sizes["position"] for array in setup.genoprobs.values()]
     hsq = np.full((len(setup.null_chromosomes), len(phenotypes)), np.nan)
     collected = {"lod": _Whole, "above": _Above}.get(job.kept.keep, _Peaks)(job, chunk, lengths)

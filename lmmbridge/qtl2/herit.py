@@ -11,10 +11,9 @@ import pandas as pd
 from lmmbridge import __version__, lmm
 from lmmbridge.errors import InputError
 from lmmbridge.lmm.many import TOGETHER, summits_of
-from lmmbridge.lmm.weight_basis import weights_at
 from lmmbridge.parallel import heavy_work, run_over
 from lmmbridge.progress import Progress
-from lmmbridge.qtl2.alignment import Batch, Kinship, align, rotation, truth
+from lmmbridge.qtl2.alignment import Batch, Kinship, align, rotation, truth, without_results
 from lmmbridge.qtl2.kinship import DecomposedKinship
 from lmmbridge.qtl2.scan_setup import without_bound
 
@@ -109,8 +108,8 @@ def est_herit(pheno: Any, kinship: Any, addcovar: Any = None, weights: Any = Non
     aligned = align(kinship.ids, pheno, addcovar, weights=weights, first="kinship")
     names = aligned.pheno.columns
     sample_size = aligned.pheno.notna().sum()
-    batches, notes = aligned.batches()
-    notes = [*aligned.notes, *notes]
+    batches, without = aligned.batches()
+    notes = [*aligned.notes, *without_results(without)]
     found = np.full((3, len(names)), np.nan)
     with heavy_work(), Progress("est_herit", len(names), quiet) as progress:
         for batch, (estimates, said) in run_over(lambda batch: (batch, _estimates(batch, kinship, reml, progress)), batches, cores):
@@ -144,8 +143,7 @@ def _estimates(batch: Batch, kinship: Kinship, reml: bool, progress: Progress) -
                 rss[j] = np.nan if np.isnan(hsq[j]) else lmm.least_squares(rotated, hsq[j]).rss
             notes += _said(batch.phenotypes[j], maximum, hsq[j])
         progress.advance(len(found.hsq))
-    logdet = -np.sum(np.log(weights_at(eigen.values, hsq)), axis=0)
-    log10lik = -0.5 * (n * np.log(rss) + logdet) / np.log(10.0)
+    log10lik = -0.5 * (n * np.log(rss) + eigen.weight_basis.logdet(hsq)) / np.log(10.0)
     return np.array([hsq, log10lik, np.sqrt(rss / (n - p if reml else n))]), notes
 
 

@@ -12,26 +12,38 @@ from lmmbridge.qtl2.null_fits import Decomposed
 from lmmbridge.qtl2.scan_setup import without_bound
 
 
-def null_hsq(batch: Batch, X: np.ndarray, decomposed: Decomposed, reml: bool, progress: Progress) -> tuple[np.ndarray, list[str]]:
-    """ĥ of each phenotype (m,), NaN where there is none, and notes.
+def null_hsq(batch: Batch, Xs: list[np.ndarray], decomposed: list[Decomposed], reml: bool,
+             progress: Progress) -> list[tuple[np.ndarray, list[str]]]:
+    """ĥ of each phenotype (m,), NaN where there is none, and notes; under each of some kinship matrices.
 
     Parameters
     ----------
     batch : Batch
-    X : ndarray, shape (n, c)
-        Covariates of the null model.
-    decomposed : Decomposed
+    Xs : list of ndarray, shape (n, c)
+        Covariates of the null models.
+    decomposed : list of Decomposed
     reml : bool
     progress : Progress
         What Ctrl-C is heard by.
     """
-    progress.advance(0)
-    if batch.joined:
-        return _of_joined(batch, X, decomposed, reml, progress)
-    if decomposed.few:
-        found = summits_of_few(decomposed.tridiagonal, batch.Y, X, reml)
-        if found.certain.all():
-            return found.hsq, []
+    found: dict[int, tuple[np.ndarray, list[str]]] = {}
+    alike: dict[tuple[float, int], list[int]] = {}
+    for i, (X, one) in enumerate(zip(Xs, decomposed)):
+        if one.few and not batch.joined:
+            alike.setdefault((lmm.search_end(one.tridiagonal), X.shape[1]), []).append(i)
+    for some in alike.values():
+        progress.advance(0)
+        together = summits_of_few([decomposed[i].tridiagonal for i in some], batch.Y, [Xs[i] for i in some], reml)
+        for i, hsq, certain in zip(some, *(np.split(values, len(some)) for values in (together.hsq, together.certain))):
+            if certain.all():
+                found[i] = hsq, []
+    by_eigenvectors = _of_joined if batch.joined else _of_many
+    return [found[i] if i in found else by_eigenvectors(batch, X, one, reml, progress)
+            for i, (X, one) in enumerate(zip(Xs, decomposed))]
+
+
+def _of_many(batch: Batch, X: np.ndarray, decomposed: Decomposed, reml: bool,
+             progress: Progress) -> tuple[np.ndarray, list[str]]:
     eigen = decomposed.eigen
     rotated_Y, rotated_X = (rotation(eigen, batch.weights, values) for values in (batch.Y, X))
     hsq, notes = np.empty(len(batch.phenotypes)), []
@@ -67,6 +79,6 @@ def _of_joined(batch: Batch, X: np.ndarray, decomposed: Decomposed, reml: bool,
         start = here.stop
         if np.isnan(hsq[here]).any():
             rows = pd.Index(batch.ids).get_indexer(one.ids)
-            hsq[here], said = null_hsq(one, X[rows], decomposed.alone(one), reml, progress)
+            [(hsq[here], said)] = null_hsq(one, [X[rows]], [decomposed.alone(one)], reml, progress)
             notes += said
     return hsq, notes

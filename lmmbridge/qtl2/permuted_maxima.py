@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from lmmbridge.errors import InputError
+from lmmbridge.lmm.gram_scan import explained_by
 from lmmbridge.parallel import run_over
 from lmmbridge.progress import Progress
 from lmmbridge.qtl2.alignment import Batch
@@ -29,12 +30,6 @@ from lmmbridge.qtl2.null_fits import Group, Part
 from lmmbridge.qtl2.scan_setup import Setup
 from lmmbridge.qtl2.scanner import Scanner, genotype_columns
 
-#: Pivots of S below this, relative to G'G (the squared sine of a column and those before it), lose digits: use QR.
-WELL_CONDITIONED = 1e-4
-#: So are those below this, relative to the largest of G'G: the column may count for nothing beside the longest.
-WELL_SCALED = 1e-16
-#: So do QTL that explain more than this part of the residual variation, all of it where no individual is left over.
-EXPLAINED = 0.999
 #: Numbers in the arrays of one piece of work: 8 MB of them, to stay in cache.
 BLOCK = 2**20
 #: Columns that a rotation should have, to be worth it.
@@ -73,7 +68,7 @@ def permuted_maxima(setup: Setup, permutations: np.ndarray, cores: int = 1,
     maxima = pd.DataFrame(np.nan, range(len(permutations)), phenotypes)
     batches, without = setup.batches()
     if without:
-        raise InputError(without[0].replace(": no results", "").replace("; no results", "") + "; leave it out")
+        raise InputError(f"{without[0]}; leave it out")
     for batch in batches:
         scanner = Scanner(setup, batch, progress, len(permutations))
         for null in dict.fromkeys(setup.nulls.values()):
@@ -231,20 +226,13 @@ def _smallest_rss(group: Group, gram: np.ndarray, with_basis: np.ndarray, with_r
     """
     k, b, P, m = with_residuals.shape
     rss = np.sum(group.residuals**2, axis=0)
-    lengths = np.array([gram[i, i] for i in range(k)])
-    longest = np.maximum(np.max(lengths, axis=0, initial=0.0), (group.longest or 0.0) ** 2)
-    S = gram - sum(with_basis[:, None, ..., j] * with_basis[None, ..., j] for j in range(with_basis.shape[-1]))
-    t = np.array(with_residuals)
-    gain = np.zeros((b, P, m))
-    well = np.ones((b, P), dtype=bool)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        for i in range(k):      # elimination, all positions and permutations at once
-            well &= S[i, i] > np.maximum(WELL_CONDITIONED * lengths[i], WELL_SCALED * longest)
-            gain += t[i] ** 2 / S[i, i, ..., None]
-            multiples = S[i + 1:, i] / S[i, i]
-            t[i + 1:] -= multiples[..., None] * t[i]
-            S[i + 1:, i + 1:] -= multiples[:, None] * S[i, i + 1:]
-        well &= np.all(gain <= EXPLAINED * rss, axis=2)
+    if k == 0:
+        return np.broadcast_to(rss, (P, m)).copy()
+    shape = b, max(gram.shape[3], with_basis.shape[2])
+    S = [np.array(np.broadcast_to(gram[i, i:], (k - i, *shape)))[..., None] for i in range(k)]
+    A = [with_basis[..., [j]] for j in range(with_basis.shape[3])]
+    gain, well = explained_by(S, A, np.array(with_residuals), rss, None if group.longest is None else group.longest**2)
+    well = well.all(axis=2)
     smallest = np.min(rss - gain, axis=0, initial=np.inf, where=well[..., None])
     for i in np.flatnonzero(~well.all(axis=0)):
         smallest[i] = np.minimum(smallest[i], exact(np.flatnonzero(~well[:, i]), i))

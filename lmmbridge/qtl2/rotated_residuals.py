@@ -68,7 +68,7 @@ def scan1perm_rotated_residuals(genoprobs: Genoprobs, pheno: Any, kinship: Any, 
     setup = set_up(genoprobs, pheno, kinship, addcovar, None, intcovar, weights, reml, "normal")
     batches, without = setup.aligned.batches()
     if without:
-        raise InputError(f"{without[0].removesuffix('; no results').removesuffix(': no results')}; leave it out")
+        raise InputError(f"{without[0]}; leave it out")
     maxima = pd.DataFrame(np.nan, range(n_perm), list(setup.aligned.pheno.columns))
     total = len(genoprobs.positions) * maxima.size
     with heavy_work(), Progress("scan1perm", total, quiet) as progress:

@@ -11,6 +11,7 @@ import pandas as pd
 from lmmbridge import __version__
 from lmmbridge.parallel import heavy_work
 from lmmbridge.progress import Progress
+from lmmbridge.qtl2.alignment import without_results
 from lmmbridge.qtl2.genoprobs import Genoprobs
 from lmmbridge.qtl2.scan_chromosomes import scan_chromosomes
 from lmmbridge.qtl2.scan_setup import Setup, set_up
@@ -123,8 +124,8 @@ def scan1(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any =
     {'liver': 0.5736, 'spleen': 0.4899}
     """
     setup = set_up(genoprobs, pheno, kinship, addcovar, Xcovar, intcovar, weights, reml, model, hsq)
-    batches, notes = setup.batches()
-    notes = [*setup.aligned.notes, *notes]
+    batches, without = setup.batches()
+    notes = [*setup.aligned.notes, *without_results(without)]
     phenotypes = setup.aligned.pheno.columns
     places, start = {}, 0
     for chromosome, array in genoprobs.items():

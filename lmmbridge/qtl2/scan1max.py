@@ -12,6 +12,7 @@ from lmmbridge import __version__
 from lmmbridge.errors import InputError
 from lmmbridge.parallel import heavy_work
 from lmmbridge.progress import Progress
+from lmmbridge.qtl2.alignment import without_results
 from lmmbridge.qtl2.genoprobs import Genoprobs
 from lmmbridge.qtl2.scan_chromosomes import scan_chromosomes
 from lmmbridge.qtl2.scan_setup import set_up
@@ -87,8 +88,8 @@ def scan1max(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: An
         raise InputError(f"hsq is {hsq!r}: give numbers; maxima with hsq estimated at each position are those of "
                          "scan1(hsq='each')")
     setup = set_up(genoprobs, pheno, kinship, addcovar, Xcovar, intcovar, weights, reml, model, hsq)
-    batches, notes = setup.batches()
-    notes = [*setup.aligned.notes, *notes]
+    batches, without = setup.batches()
+    notes = [*setup.aligned.notes, *without_results(without)]
     phenotypes = setup.aligned.pheno.columns
     maxima = np.full((len(genoprobs), len(phenotypes)), np.nan)
     used = np.full((len(setup.null_chromosomes), len(phenotypes)), np.nan)

@@ -46,8 +46,8 @@ class Setup:
 
     def batches(self) -> tuple[list[Batch], list[str]]:
         """As `Aligned.batches`, joined where a scan can take them together."""
-        batches, notes = self.aligned.batches()
-        return self.joined(batches), notes
+        batches, without = self.aligned.batches()
+        return self.joined(batches), without
 
     def joined(self, batches: list[Batch]) -> list[Batch]:
         """As `Aligned.joined`, for scans with kinship at null models' hsq."""

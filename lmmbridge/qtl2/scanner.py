@@ -19,10 +19,12 @@ from lmmbridge.qtl2.scan_setup import Setup
 
 #: Genotype columns of the X chromosome whose mean over individuals and positions is below this do not exist there.
 ABSENT_ON_X = 1e-8
-#: Positions are taken in blocks of about this many numbers (2 MB of them, which caches hold).
-BLOCK = 2**18
+#: Positions are taken in blocks of about this many numbers, 4 MB.
+BLOCK = 2**19
 #: Chromosomes of which a stretch is made have so many numbers at most together: more in one would leave threads without work.
 SMALL = 2**16
+#: Where the kinship matrices of all chromosomes have so few numbers together, hsq is estimated under all of them at once.
+SMALL_MATRICES = 2**20
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,16 @@ class Scanner:
         self.rows = slice(None) if tuple(batch.ids) == individuals else pd.Index(individuals).get_indexer(batch.ids)
         self._shared: Decomposed | None = None
         self._null: dict[tuple[str, bool], tuple] = {}
+        self._loco: dict[str, tuple[Decomposed, tuple[np.ndarray, list[str]]]] = {}
         if setup.kinship is None or not setup.kinship.loco:
             self._shared = shared or (self._decomposed(list(setup.genoprobs)) if setup.kinship is not None else None)
             for chromosome in setup.genoprobs:
                 if self._key(chromosome) not in self._null:
                     self._null[self._key(chromosome)] = self._fitted(chromosome, self._shared)
+        elif setup.given is None and len(setup.genoprobs) * len(batch.ids) ** 2 <= SMALL_MATRICES:
+            decomposed = [self._decomposed([chromosome]) for chromosome in setup.genoprobs]
+            hsq = null_hsq(batch, [self._null_design(chromosome) for chromosome in setup.genoprobs], decomposed, setup.reml, progress)
+            self._loco = dict(zip(setup.genoprobs, zip(decomposed, hsq)))
 
     def _key(self, chromosome: str) -> tuple[str, bool]:
         """Chromosomes of which this is alike have their null model in common, unless each has a kinship matrix."""
@@ -72,14 +79,15 @@ class Scanner:
         """Of one chromosome: the decomposed kinship, hsq by phenotype (both None without kinship), notes, null fits."""
         if self._null:
             return self._null[self._key(chromosome)]
-        return self._fitted(chromosome, self._decomposed([chromosome]))
+        return self._fitted(chromosome, *self._loco.get(chromosome) or [self._decomposed([chromosome])])
 
-    def _fitted(self, chromosome: str, decomposed: Decomposed | None) -> tuple:
+    def _fitted(self, chromosome: str, decomposed: Decomposed | None,
+                estimated: tuple[np.ndarray, list[str]] | None = None) -> tuple:
         X = self._null_design(chromosome)
         if decomposed is None:
             return None, None, [], null_parts(self.batch, X, None, None)
         if self.setup.given is None:
-            hsq, notes = null_hsq(self.batch, X, decomposed, self.setup.reml, self.progress)
+            hsq, notes = estimated or null_hsq(self.batch, [X], [decomposed], self.setup.reml, self.progress)[0]
         else:
             hsq, notes = self.setup.given.loc[self.setup.nulls[chromosome], self.batch.phenotypes].to_numpy(), []
         return decomposed, hsq, notes, [] if self.setup.each else null_parts(self.batch, X, decomposed, hsq)

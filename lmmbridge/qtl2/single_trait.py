@@ -97,11 +97,11 @@ def single_trait(individuals: Iterable[str], chromosome: str | None, pheno: Any,
         (addcovar, "ac"), (nullcovar, "nc"), (intcovar, "ic")))
     aligned = align(individuals, _first_phenotype(pheno), addcovar, None, nullcovar, intcovar, weights,
                     {} if kinship is None else {"kinship": kinship.ids})
-    batches, notes = aligned.batches()
+    batches, without = aligned.batches()
     if not batches:
-        raise InputError(notes[0])
-    batch = batches[0]
-    notes = [*aligned.notes, *notes, *batch.notes]
+        raise InputError(without[0])
+    [batch] = batches
+    notes = [*aligned.notes, *batch.notes]
     if batch.intcovar is not None:
         notes += [f"intcovar: column '{name}' depends on the intercept and the other columns; it is left out"
                   for name in aligned.intcovar.columns if name not in batch.intcovar.columns]

@@ -20,7 +20,7 @@ from lmmbridge.engines import words_of
 from lmmbridge.rlink import RSession
 
 #: What takes less (seconds) is repeated within a run.
-LEAST = 0.1
+LEAST = 1.0
 #: Up to this many seconds there are all the rounds that were asked for; up to the next number, three; up to the last, two.
 SHORT, LONG, TOO_LONG = 2.0, 30.0, 120.0
 OURS = "ours"

@@ -93,7 +93,7 @@ def test_a_few_phenotypes_by_the_tridiagonal_form(reml, weighted, tolerance):
     T = tridiagonal(problem.K, problem.weights)
     eigen = lmm.eigen_decomposition(problem.K, problem.weights)
     np.testing.assert_allclose(T.values, eigen.values, rtol=0.0, atol=tolerance("many_loglik") * eigen.values[-1])
-    found = summits_of_few(T, Y, problem.X, reml)
+    found = summits_of_few([T], Y, [problem.X], reml)
     assert found.certain.any()
     for j, one in enumerate(lmm.rotate(eigen, Y, problem.X)):
         alone = lmm.estimate_hsq(one, reml)
@@ -103,13 +103,27 @@ def test_a_few_phenotypes_by_the_tridiagonal_form(reml, weighted, tolerance):
 
 
 @CRITERIA
+def test_under_several_kinship_matrices_at_once_as_under_each_alone(reml, tolerance):
+    several = [simulated(n=30, p=2, seed=seed, weighted=seed == 2) for seed in (1, 2, 3)]
+    Y = np.column_stack([several[0].y, np.random.default_rng(9).normal(size=(30, 3))])
+    Ts, Xs = [tridiagonal(one.K, one.weights) for one in several], [one.X for one in several]
+    together = summits_of_few(Ts, Y, Xs, reml)
+    for i, (T, X) in enumerate(zip(Ts, Xs)):
+        alone, here = summits_of_few([T], Y, [X], reml), slice(4 * i, 4 * i + 4)
+        assert alone.certain.any()
+        assert together.certain[here].tolist() == alone.certain.tolist()
+        for name in ("hsq", "loglik", "rss"):
+            np.testing.assert_allclose(getattr(together, name)[here], getattr(alone, name), rtol=tolerance("many_hsq"))
+
+
+@CRITERIA
 def test_a_singular_kinship_by_the_tridiagonal_form_where_the_likelihood_is_plainly_bounded(reml, tolerance):
     """Not where y has nothing in the null space, outside the covariates."""
     problem = simulated(n=40, p=2, rank=30)
     eigen = lmm.eigen_decomposition(problem.K)
     inside = eigen.vectors[:, 10:] @ np.random.default_rng(8).normal(size=30)
     Y = np.column_stack([problem.y, inside, inside + problem.X @ [1.0, 2.0]])
-    found = summits_of_few(tridiagonal(problem.K), Y, problem.X, reml)
+    found = summits_of_few([tridiagonal(problem.K)], Y, [problem.X], reml)
     assert found.certain.tolist() == [True, False, False]
     alone = lmm.estimate_hsq(lmm.rotate(eigen, Y[:, :1], problem.X)[0], reml)
     assert not alone.unbounded and found.hsq[0] == pytest.approx(alone.hsq, rel=0.0, abs=tolerance("many_hsq"))

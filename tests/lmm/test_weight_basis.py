@@ -69,3 +69,11 @@ def test_along_x_are_the_coefficients_log_determinant_and_their_derivatives(valu
                                                  ([0.5, 2.0], 0.0, 1.0)])
 def test_condition(values, h, expected):
     assert condition(np.array(values), np.array([h]))[0] == pytest.approx(expected, rel=1e-15)
+
+
+@given(values=SPECTRA, hsq=st.lists(st.one_of(st.sampled_from([0.0, 1e-9, 1.0 - 1e-9]), st.floats(0.0, 1.0)), min_size=1, max_size=20))
+def test_log_determinant_at_any_hsq(values, hsq, tolerance):
+    hsq = np.array(hsq)
+    hsq = hsq[condition(values, hsq) <= WORST_CONDITION]
+    right = -np.sum(np.log(weights_at(values, hsq)), axis=0)
+    assert np.all(np.abs(WeightBasis(values).logdet(hsq) - right) <= tolerance("weight_series") * len(values))

@@ -19,7 +19,8 @@ from lmmbridge.qtl2 import scan1, scan1_bulk, scan1max, scan1perm
 from lmmbridge.qtl2.genoprobs import DIMS, Genoprobs
 
 #: tornado, as distributed uses it; and what both leave behind, which is collected here, not in some later test.
-pytestmark = [pytest.mark.filterwarnings("ignore:make_current is deprecated:DeprecationWarning"),
+pytestmark = [pytest.mark.alone,
+              pytest.mark.filterwarnings("ignore:make_current is deprecated:DeprecationWarning"),
               pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 
 

@@ -115,7 +115,7 @@ def test_missing_phenotypes(cross, holes, reml, tolerance):
     empty = ["t47", "t48"]
     assert ours.table().loc[empty, NUMBERS].isna().all(axis=None) and ours.sample_size[empty].tolist() == [2, 0]
     assert [note for note in ours.notes if "no results" in note] == [
-        f"pheno '{name}' has {n} individuals with all values, too few for the model: no results"
+        f"pheno '{name}' has {n} individuals with all values, too few for the model; no results"
         for name, n in (("t47", 2), ("t48", 0))]
     some = ours.table().drop(empty)
     kept = holes.drop(columns=empty)

@@ -275,7 +275,7 @@ def test_missing_phenotypes(cross, r, part, holes, kinship, tolerance):
     assert given.lod[empty].isna().all(axis=None) and not given.lod[some].isna().any(axis=None)
     assert given.sample_size[some].equals(theirs.sample_size[some].astype(int))
     assert [note for note in given.notes if "no results" in note] == [
-        "pheno 't48' has 0 individuals with all values, too few for the model: no results"]
+        "pheno 't48' has 0 individuals with all values, too few for the model; no results"]
     assert [note for note in given.notes if "no more than" in note] == [
         "pheno 't47': 3 individuals are no more than the model has coefficients on chromosome "
         f"'{name}'; no LOD scores there" for name in probs]
@@ -678,7 +678,7 @@ def test_fewer_individuals_than_coefficients(everything, each):
     covariates = pd.DataFrame(np.random.default_rng(0).normal(size=(6, 5)), few.index, list("abcde"))
     scan = scan_of(everything, **arguments | {"intcovar": None, "addcovar": covariates})
     assert [note for note in scan.notes if "left out (" not in note] == [
-        f"pheno '{name}' has 6 individuals with all values, too few for the model: no results" for name in few]
+        f"pheno '{name}' has 6 individuals with all values, too few for the model; no results" for name in few]
 
 
 # ---- memory, and the examples

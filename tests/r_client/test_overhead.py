@@ -3,9 +3,11 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
 from r_side import r_libraries
 
 
+@pytest.mark.alone
 def test_a_scan_called_from_r_takes_hardly_longer(library, tolerance):
     done = subprocess.run(["Rscript", str(Path(__file__).with_name("overhead.R"))], capture_output=True, text=True, timeout=300,
                           env=os.environ | {"R_LIBS": r_libraries(library)})

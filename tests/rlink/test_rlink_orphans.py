@@ -11,6 +11,8 @@ import pytest
 
 from lmmbridge.rlink.library import PACKAGE_PARENT
 
+pytestmark = pytest.mark.alone
+
 # Where the tests run in the background, Ctrl-C may be ignored by inheritance.
 SCRIPT = """
 import os, signal, sys
