@@ -29,8 +29,8 @@ report: .venv/.ready .r-library/.ready
 
 # On all cores, file by file; then what measures time or takes several cores itself.
 test deep: .venv/.ready .r-library/.ready .venv/.tools-ready
-	$(PYTHON) -m pytest -n auto --dist loadfile -m "not alone" $(PROFILE)
-	$(PYTHON) -m pytest -m alone $(PROFILE)
+	$(PYTHON) -m pytest -n logical --dist loadfile -m "not alone" $(PROFILE); together=$$?; \
+	$(PYTHON) -m pytest -m alone $(PROFILE) && exit $$together
 
 deep: PROFILE := --hypothesis-profile=deep
 

@@ -94,7 +94,7 @@ def fit_lmm(pheno: Any, kinship: Any, covar: Any = None, *, reml: bool = True, w
 
 
 def _decomposed(data: Data) -> lmm.Eigen | lmm.Tridiagonal:
-    """K in tridiagonal form for a single phenotype, a fourth of the time; as long as no h makes V badly conditioned."""
+    """K in tridiagonal form for a single phenotype, otherwise its eigenvectors; these, too, where some h makes V badly conditioned."""
     if len(data.phenotypes) == 1:
         T = lmm.tridiagonal(data.K, data.weights)
         if condition(T.values, np.ones(1))[0] <= WORST_CONDITION:

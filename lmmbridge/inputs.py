@@ -154,9 +154,9 @@ def frame_of(values: Any, name: str, leader: str = "", order: pd.Index | None = 
 
 
 def _as_text(labels: pd.Index) -> pd.Index:
-    """The labels as text; themselves where they are, so that what pandas knows of them is not found out again."""
-    if labels.dtype == object and labels.inferred_type == "string" and labels.name is None:
-        return labels
+    """The labels as text; a view of them where they are, so that what pandas knows of them is not found out again."""
+    if labels.dtype == object and not isinstance(labels, pd.MultiIndex) and all(type(label) is str for label in labels):
+        return labels.rename(None)
     return pd.Index([str(label) for label in labels], dtype=object)
 
 

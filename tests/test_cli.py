@@ -186,6 +186,7 @@ def test_help_has_an_example(command):
     assert done.returncode == 0 and "Example: lmmbridge" in done.stdout
 
 
+@pytest.mark.alone
 def test_ctrl_c_says_how_to_go_on_and_leaves_no_process(tmp_path):
     # Where the tests run in the background, Ctrl-C may be ignored by inheritance.
     code = ("import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "

@@ -15,7 +15,8 @@ from lmmbridge.engines import ENGINES
 from lmmbridge.qtl2 import calc_genoprob, calc_kinship, extdata, read_cross2, write_genoprobs, write_kinship
 
 #: tornado, as distributed uses it; and what both leave behind, which is collected here, not in some later test.
-pytestmark = [pytest.mark.filterwarnings("ignore:make_current is deprecated:DeprecationWarning"),
+pytestmark = [pytest.mark.alone,
+              pytest.mark.filterwarnings("ignore:make_current is deprecated:DeprecationWarning"),
               pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 
 

@@ -337,6 +337,7 @@ def test_a_folder_that_is_not_empty_is_left_alone(folder, tmp_path):
     assert (tmp_path / "empty" / "lod.csv").exists()
 
 
+@pytest.mark.alone
 def test_ctrl_c_leaves_nothing(folder, tmp_path):
     # Where the tests run in the background, Ctrl-C may be ignored by inheritance.
     code = ("import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "

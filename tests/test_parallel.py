@@ -11,6 +11,8 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 from lmmbridge.errors import InputError
 from lmmbridge.parallel import AHEAD, heavy_work, number_of_workers, run_over, run_tasks
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(scope="module")
 def processes():

@@ -149,12 +149,20 @@ def unbounded(rotated: Rotated, reml: bool) -> bool:
     return bool(unbounded_of_many(rotated.eigen, rotated.y[:, None], rotated.X, reml)[0])
 
 
-def unbounded_of_many(eigen: Eigen, Y: np.ndarray, X: np.ndarray, reml: bool) -> np.ndarray:
-    """`unbounded` for each column of the rotated Y (n, m), with the same rotated covariates X: shape (m,)."""
+def unbounded_of_many(eigen: Eigen | Tridiagonal, Y: np.ndarray, X: np.ndarray, reml: bool) -> np.ndarray:
+    """`unbounded` for each column of the rotated Y (n, m), with the same rotated covariates X: shape (m,).
+
+    Raises
+    ------
+    ValueError
+        If K is singular and in tridiagonal form: its null space is seen in the eigenvectors' coordinates only.
+    """
     null = eigen.values <= eigen.zero
     u = int(np.sum(null))
     if u == 0 or u == len(null):
         return np.zeros(Y.shape[1], dtype=bool)
+    if isinstance(eigen, Tridiagonal):
+        raise ValueError("K is singular: the tridiagonal form does not show what its null space sees; take eigen_decomposition")
     # Cosines against an orthonormal basis of X: a null space orthogonal to X up to rounding counts as unseen by it.
     basis = np.linalg.qr(X)[0]
     seen, cosines, _ = np.linalg.svd(basis[null], full_matrices=False)

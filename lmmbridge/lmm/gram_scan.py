@@ -183,7 +183,7 @@ def _combined(multiples: np.ndarray, products: list[np.ndarray]) -> np.ndarray:
 
 
 def explained_by(S: list[np.ndarray], A: list[np.ndarray], t: np.ndarray, rss: np.ndarray,
-                 longest: np.ndarray | float | None) -> tuple[np.ndarray, np.ndarray]:
+                 longest: np.ndarray | float | None, well_conditioned: float = WELL_CONDITIONED) -> tuple[np.ndarray, np.ndarray]:
     """t'S⁻¹t of k genotype columns at b positions, and where it can be relied on, each of shape (b, ..., m).
 
     Parameters
@@ -193,16 +193,18 @@ def explained_by(S: list[np.ndarray], A: list[np.ndarray], t: np.ndarray, rss: n
     A : list of ndarray, shape (k, b, ..., m or 1)
         G'W^½B, for each column of B; those of the last axis may be fewer, the first ones.
     t : ndarray, shape (k, b, ..., m)
-        G'W(y − Xβ).
+        G'W(y − Xβ); it is overwritten, too.
     rss : ndarray, shape (m,)
         Q of the null model.
     longest : ndarray or float, optional
         Squared length of the longest covariate, where genotype columns must not be negligible beside it.
+    well_conditioned : float
+        Least pivot, relative to G'WG.
     """
     k = len(S)
-    least = [WELL_CONDITIONED * row[0] for row in S]
+    least = [well_conditioned * row[0] for row in S]
     if k > 1 or longest is not None:
-        scale = WELL_SCALED / WELL_CONDITIONED * np.max(least, axis=0)
+        scale = WELL_SCALED / well_conditioned * np.max(least, axis=0)
         if longest is not None:
             scale = np.maximum(scale, WELL_SCALED * longest)
         for one in least:

@@ -63,7 +63,7 @@ def least_squares(rotated: Rotated, hsq: float) -> WeightedFit:
     scaled, d = rotated.eigen.whitened(hsq, np.column_stack([rotated.X, rotated.y]))
     if not np.min(d) > 0.0:
         raise ValueError(f"at hsq = {hsq!r} the covariance matrix is not positive definite "
-                         f"(smallest eigenvalue {np.min(d):.3g})")
+                         f"(smallest eigenvalue {hsq * rotated.eigen.values[0] + 1.0 - hsq:.3g})")
     scaled_y = scaled[:, -1]
     basis, R = np.linalg.qr(scaled[:, :-1])
     coordinates = basis.T @ scaled_y

@@ -124,7 +124,7 @@ class WeightedProducts:
         """The matrix alone, (q, q, m), at maxima that were found."""
         coefficients = np.empty((len(which), self._basis.vectors.shape[1]))
         inside = (hsq > 0.0) & (hsq < 1.0)
-        coefficients[inside] = self._basis.along(special.logit(hsq[inside]))[0, :, :-1]
+        coefficients[inside] = self._basis.along(special.logit(hsq[inside]), 1)[0, :, :-1]
         coefficients[~inside] = self._basis.coefficients(weights_at(self.values, hsq[~inside])).T
         return self._against(which, coefficients[None])[0]
 
@@ -333,6 +333,8 @@ def _climb(likelihoods: _Likelihoods, which: np.ndarray, grid: np.ndarray, value
 
 def _polynomial_maximum(values: np.ndarray, centre: np.ndarray, x_grid: np.ndarray) -> np.ndarray:
     """Where a polynomial through the grid points around `centre` is highest, (m,), for values (m, g); `centre` near the ends."""
+    if len(x_grid) < STENCIL:
+        return x_grid[centre]
     half = STENCIL // 2
     inside = (centre >= half) & (centre < len(x_grid) - half)
     first = np.where(inside, centre - half, 0)

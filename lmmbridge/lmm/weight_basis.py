@@ -74,24 +74,26 @@ class WeightBasis:
         """Of weight vectors (n, m): shape (r, m). Of any other vectors, their sums against the basis."""
         return self.vectors.T @ weights
 
-    def along(self, x: np.ndarray) -> np.ndarray:
+    def along(self, x: np.ndarray, orders: int = 3) -> np.ndarray:
         """Coefficients of the weights and log|V| at x = log h/(1−h), and their first two derivatives in x: (3, m, r + 1).
+
+        `orders`: 1 for the values alone.
 
         NaN near the h at which V turns singular because K has a negative eigenvalue.
         """
         place = np.floor(x / INTERVAL).astype(int)
-        found = np.empty((3, len(x), self.vectors.shape[1] + 1))
+        found = np.empty((orders, len(x), self.vectors.shape[1] + 1))
         for interval in np.unique(place):
             here = place == interval
             polynomials = chebyshev.chebvander(2.0 * (x[here] / INTERVAL - interval) - 1.0, TERMS - 1)
-            found[:, here] = polynomials @ self._series(int(interval))
+            found[:, here] = polynomials @ self._series(int(interval))[:orders]
         return found
 
     def logdet(self, hsq: np.ndarray) -> np.ndarray:
         """log|V| at each h, (m,)."""
         found = np.full(len(hsq), np.nan)
         inside = (hsq > 0.0) & (hsq < 1.0)
-        found[inside] = self.along(special.logit(hsq[inside]))[0, :, -1]
+        found[inside] = self.along(special.logit(hsq[inside]), 1)[0, :, -1]
         left = np.isnan(found)      # the ends, and near a pole
         found[left] = -np.sum(np.log(weights_at(self.values, hsq[left])), axis=0)
         return found

@@ -21,7 +21,7 @@ from lmmbridge.progress import Progress
 from lmmbridge.qtl2.alignment import without_results
 from lmmbridge.qtl2.scan1 import NEGATIVE
 from lmmbridge.qtl2.scan_setup import Setup
-from lmmbridge.qtl2.scanner import Scanner
+from lmmbridge.qtl2.scanner import SMALL, Scanner
 
 #: What can be kept of a scan.
 KEEP = ("lod", "max", "above", "peaks")
@@ -107,7 +107,8 @@ def chunks_of(setup: Setup, kept: Kept, memory: float) -> list[range]:
     individuals, phenotypes = setup.aligned.pheno.shape
     lengths = [array.sizes["position"] for array in setup.genoprobs.values()]
     lacking = setup.aligned.pheno.isna().to_numpy().mean() * individuals
-    numbers = (sum(lengths) if kept.keep == "lod" else 0) + PER_POSITION * max(lengths) + (PER_INDIVIDUAL + lacking) * individuals
+    at_once = max(*lengths, min(sum(lengths), SMALL // individuals))      # positions
+    numbers = (sum(lengths) if kept.keep == "lod" else 0) + PER_POSITION * at_once + (PER_INDIVIDUAL + lacking) * individuals
     together = int(np.clip(1e6 * memory / (8 * numbers), 1, MOST_TOGETHER))
     bounds = np.linspace(0, phenotypes, -(-phenotypes // together) + 1).astype(int).tolist()
     return [range(first, end) for first, end in zip(bounds, bounds[1:])]
@@ -125,8 +126,8 @@ def scan_chunk(job: Job, progress: Progress, chunk: range) -> Chunk:
     for batch in setup.joined(batches):
         columns = phenotypes.get_indexer(batch.phenotypes)
         scanner = Scanner(setup, batch, progress)
-        for i, chromosome in enumerate(setup.genoprobs):
-            [found] = scanner.scan([chromosome])
+        along = ((chromosome, found) for stretch in scanner.stretches() for chromosome, found in zip(stretch, scanner.scan(stretch)))
+        for i, (chromosome, found) in enumerate(along):
             collected.add(i, columns, found.lod)
             if found.hsq is not None:
                 hsq[setup.null_chromosomes.index(setup.nulls[chromosome]), columns] = found.hsq

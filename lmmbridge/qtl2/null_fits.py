@@ -12,7 +12,7 @@ from lmmbridge import lmm
 from lmmbridge.errors import InputError
 from lmmbridge.lmm.gram_scan import NullModels, explained, null_models
 from lmmbridge.lmm.scan import residual_sums_of_squares
-from lmmbridge.lmm.tridiagonal import Tridiagonal, cholesky, solve_lower
+from lmmbridge.lmm.tridiagonal import Tridiagonal, solve_lower
 from lmmbridge.lmm.weight_basis import WORST_CONDITION, condition
 from lmmbridge.qtl2.alignment import Batch, Kinship, rotation
 
@@ -296,7 +296,7 @@ def _whitened(batch: Batch, X_null: np.ndarray, decomposed: Decomposed, column: 
     root = np.ones(len(batch.ids)) if batch.weights is None else np.sqrt(batch.weights)
     V = hsq * decomposed.tridiagonal.kinship
     V[np.diag_indices_from(V)] += 1.0 - hsq
-    L = cholesky(V)
+    L = np.linalg.cholesky(V)
     addcovar = batch.addcovar.to_numpy()
     y, X, X_0 = (solve_lower(L, (root[:, None] * values).T).T for values in (batch.Y[:, [column]], addcovar, X_null))
 

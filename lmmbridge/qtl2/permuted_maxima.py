@@ -30,6 +30,9 @@ from lmmbridge.qtl2.null_fits import Group, Part
 from lmmbridge.qtl2.scan_setup import Setup
 from lmmbridge.qtl2.scanner import Scanner, genotype_columns
 
+#: Without kinship pivots hardly depend on the permutation, so that a position below the limit is one for QR decomposition in each:
+#: this is lower than that of scans, at the cost of two digits there.
+WELL_CONDITIONED = 1e-4
 #: Numbers in the arrays of one piece of work: 8 MB of them, to stay in cache.
 BLOCK = 2**20
 #: Columns that a rotation should have, to be worth it.
@@ -74,8 +77,8 @@ def permuted_maxima(setup: Setup, permutations: np.ndarray, cores: int = 1,
         for null in dict.fromkeys(setup.nulls.values()):
             _, hsq, _, parts = scanner.null(null)
             if hsq is not None and np.isnan(hsq).any():
-                without = batch.phenotypes[int(np.argmax(np.isnan(hsq)))]
-                raise InputError(f"pheno '{without}': the likelihood of the null model grows without bound as hsq goes "
+                first = batch.phenotypes[int(np.argmax(np.isnan(hsq)))]
+                raise InputError(f"pheno '{first}': the likelihood of the null model grows without bound as hsq goes "
                                  "to 1, so that there is no hsq; leave it out")
             scan = _PermutedScan(setup, batch, parts, progress.advance)
             for chromosome in (name for name in setup.genoprobs if setup.nulls[name] == null):
@@ -104,6 +107,8 @@ class _PermutedScan:
         """Maximum LOD scores on a chromosome, (n_perm, m); in pieces, blocks of positions × some permutations."""
         columns = genotype_columns(self.genoprobs, chromosome)
         positions, n_perm = self.genoprobs[chromosome].sizes["position"], len(permutations)
+        if positions == 0:
+            return np.full((n_perm, self.m), np.nan)
         k = max(len(columns) * self.factors.shape[1], 1)
         if self.kinship:
             block = min(positions, max(1, COLUMNS // k))
@@ -149,6 +154,9 @@ class _PermutedScan:
 
     def _without_kinship(self, G: np.ndarray, permutations: np.ndarray) -> np.ndarray:
         """Highest LOD over the positions, (P, m)."""
+        if len(G) == 0:
+            self.count(G.shape[1] * len(permutations) * self.m)
+            return np.zeros((len(permutations), self.m))
         group, G = self.parts[0].group(0), np.ascontiguousarray(np.moveaxis(G, 0, 2).swapaxes(0, 1))
         N, b, k0 = G.shape
         inverse = np.argsort(permutations, axis=1).T
@@ -226,12 +234,11 @@ def _smallest_rss(group: Group, gram: np.ndarray, with_basis: np.ndarray, with_r
     """
     k, b, P, m = with_residuals.shape
     rss = np.sum(group.residuals**2, axis=0)
-    if k == 0:
-        return np.broadcast_to(rss, (P, m)).copy()
     shape = b, max(gram.shape[3], with_basis.shape[2])
     S = [np.array(np.broadcast_to(gram[i, i:], (k - i, *shape)))[..., None] for i in range(k)]
     A = [with_basis[..., [j]] for j in range(with_basis.shape[3])]
-    gain, well = explained_by(S, A, np.array(with_residuals), rss, None if group.longest is None else group.longest**2)
+    longest = None if group.longest is None else group.longest**2
+    gain, well = explained_by(S, A, np.array(with_residuals), rss, longest, WELL_CONDITIONED)
     well = well.all(axis=2)
     smallest = np.min(rss - gain, axis=0, initial=np.inf, where=well[..., None])
     for i in np.flatnonzero(~well.all(axis=0)):

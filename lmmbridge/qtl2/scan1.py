@@ -90,7 +90,8 @@ def scan1(genoprobs: Genoprobs, pheno: Any, kinship: Any = None, addcovar: Any =
         ML, so that LOD is the likelihood ratio of both models, each at its own maximum (as GEMMA's -lmm 2); needs
         reml=False. Default: estimate it under the null model.
     cores : int or concurrent.futures.Executor, default 1
-        Chromosomes are spread over so many threads (0 is all but one core), or over the workers of an executor: a
+        Chromosomes are spread over so many threads (0 is all but one core; one phenotype or a few gain little by them, since
+        LAPACK's triangular solver keeps Python's lock), or over the workers of an executor: a
         `ThreadPoolExecutor`, a `ProcessPoolExecutor` (made with ``multiprocessing.get_context("spawn")``), or that of a Dask
         cluster, ``client.get_executor()``. The results are the same to the last bit.
     quiet : bool, default False

@@ -23,7 +23,7 @@ class Task:
     Attributes
     ----------
     setup : Setup
-        Of these chromosomes alone. Where all chromosomes have one kinship matrix its hsq is that of the whole scan.
+        Of these chromosomes alone; with the hsq that the whole scan has estimated already.
     batch : Batch
     decomposed : Decomposed or None
         Of the one kinship matrix: how far it is decomposed depends on the whole scan.
@@ -74,10 +74,11 @@ def _scan_here(scanner: Scanner, summary: Callable[[Found], Found] | None,
 
 def _task(scanner: Scanner, stretch: list[str]) -> Task:
     setup = scanner.setup.restricted(stretch)
-    if setup.kinship is None or setup.kinship.loco:
+    known = scanner.known(stretch[0])
+    if known is None:
         return Task(setup, scanner.batch, None, [])
-    decomposed, hsq, notes, _ = scanner.null(stretch[0])
-    return Task(setup.with_hsq(hsq, scanner.batch.phenotypes), scanner.batch, decomposed, notes)
+    decomposed, hsq, notes = known
+    return Task(setup.with_hsq(hsq, scanner.batch.phenotypes), scanner.batch, None if setup.kinship.loco else decomposed, notes)
 
 
 def scan_there(summary: Callable[[Found], Found] | None, task: Task) -> tuple[list[Found], list[str]]:

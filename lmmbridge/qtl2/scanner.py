@@ -21,7 +21,7 @@ from lmmbridge.qtl2.scan_setup import Setup
 ABSENT_ON_X = 1e-8
 #: Positions are taken in blocks of about this many numbers, 4 MB.
 BLOCK = 2**19
-#: Chromosomes of which a stretch is made have so many numbers at most together: more in one would leave threads without work.
+#: A stretch of several chromosomes has at most so many numbers: more would leave threads without work.
 SMALL = 2**16
 #: Where the kinship matrices of all chromosomes have so few numbers together, hsq is estimated under all of them at once.
 SMALL_MATRICES = 2**20
@@ -39,6 +39,9 @@ class Found:
 class Scanner:
     """Scans chromosomes for the phenotypes of one batch; with a single kinship matrix, decomposes it once.
 
+    hsq of the null models is estimated when a chromosome is scanned that needs it; but at once under all kinship matrices of small
+    scans with one for each chromosome.
+
     Parameters
     ----------
     setup, batch, progress
@@ -54,16 +57,19 @@ class Scanner:
         self.rows = slice(None) if tuple(batch.ids) == individuals else pd.Index(individuals).get_indexer(batch.ids)
         self._shared: Decomposed | None = None
         self._null: dict[tuple[str, bool], tuple] = {}
-        self._loco: dict[str, tuple[Decomposed, tuple[np.ndarray, list[str]]]] = {}
+        #: What was estimated beforehand under a chromosome's own kinship matrix: this, decomposed, and hsq with notes.
+        self._beforehand: dict[str, tuple[Decomposed, tuple[np.ndarray, list[str]]]] = {}
         if setup.kinship is None or not setup.kinship.loco:
             self._shared = shared or (self._decomposed(list(setup.genoprobs)) if setup.kinship is not None else None)
             for chromosome in setup.genoprobs:
                 if self._key(chromosome) not in self._null:
                     self._null[self._key(chromosome)] = self._fitted(chromosome, self._shared)
-        elif setup.given is None and len(setup.genoprobs) * len(batch.ids) ** 2 <= SMALL_MATRICES:
+        elif setup.given is None and not batch.joined and len(setup.genoprobs) * len(batch.ids) ** 2 <= SMALL_MATRICES:
             decomposed = [self._decomposed([chromosome]) for chromosome in setup.genoprobs]
-            hsq = null_hsq(batch, [self._null_design(chromosome) for chromosome in setup.genoprobs], decomposed, setup.reml, progress)
-            self._loco = dict(zip(setup.genoprobs, zip(decomposed, hsq)))
+            if all(one.few for one in decomposed):
+                designs = [self._null_design(chromosome) for chromosome in setup.genoprobs]
+                self._beforehand = dict(zip(setup.genoprobs, zip(
+                    decomposed, null_hsq(batch, designs, decomposed, setup.reml, progress))))
 
     def _key(self, chromosome: str) -> tuple[str, bool]:
         """Chromosomes of which this is alike have their null model in common, unless each has a kinship matrix."""
@@ -79,7 +85,16 @@ class Scanner:
         """Of one chromosome: the decomposed kinship, hsq by phenotype (both None without kinship), notes, null fits."""
         if self._null:
             return self._null[self._key(chromosome)]
-        return self._fitted(chromosome, *self._loco.get(chromosome) or [self._decomposed([chromosome])])
+        if chromosome in self._beforehand:
+            return self._fitted(chromosome, *self._beforehand[chromosome])
+        return self._fitted(chromosome, self._decomposed([chromosome]))
+
+    def known(self, chromosome: str) -> tuple[Decomposed, np.ndarray, list[str]] | None:
+        """The decomposed kinship, hsq and notes of one chromosome, where they were found before chromosomes are scanned."""
+        if chromosome in self._beforehand:
+            decomposed, (hsq, notes) = self._beforehand[chromosome]
+            return decomposed, hsq, notes
+        return self._null[self._key(chromosome)][:3] if self._shared is not None else None
 
     def _fitted(self, chromosome: str, decomposed: Decomposed | None,
                 estimated: tuple[np.ndarray, list[str]] | None = None) -> tuple:
@@ -96,8 +111,8 @@ class Scanner:
         return self.batch.null_covariates(self.setup.genoprobs.is_x_chr[chromosome]).to_numpy()
 
     def stretches(self) -> list[list[str]]:
-        """All chromosomes in order, small ones together, which have one null model and fit into a block."""
-        probs, n = self.setup.genoprobs, len(self.batch.ids)
+        """All chromosomes in order, small ones together that have one null model and as many genotype columns."""
+        probs, n, fewest = self.setup.genoprobs, len(self.batch.ids), int(np.min(self.batch.sizes))
         factors = 1 if self.batch.intcovar is None else 1 + self.batch.intcovar.shape[1]
         together = not self.setup.each and (self.setup.kinship is None or not self.setup.kinship.loco)
         stretches, alike, numbers = [], None, 0
@@ -105,7 +120,7 @@ class Scanner:
             k = (array.sizes["genotype"] - 1) * factors
             here = k * array.sizes["position"] * n
             # On the X chromosome not all columns occur; and where no individual is left over this is said by chromosome.
-            alone = not together or probs.is_x_chr[chromosome] or np.min(self.batch.sizes) <= self.batch.addcovar.shape[1] + k
+            alone = not together or probs.is_x_chr[chromosome] or fewest <= self.batch.addcovar.shape[1] + k
             kind = None if alone else (self.setup.nulls[chromosome], k)
             if kind is None or kind != alike or numbers + here > SMALL:
                 stretches.append([])
@@ -147,7 +162,8 @@ class Scanner:
               blocks: Iterable[np.ndarray]) -> Found:
         """LOD scores along one chromosome, hsq being estimated by ML at each position of the blocks (k, b, n)."""
         phenotypes = self.batch.phenotypes
-        scan, parts = EachScan(self.batch, eigen, self._null_design(chromosome), hsq), []
+        none = np.empty((0, len(phenotypes)))
+        scan, parts = EachScan(self.batch, eigen, self._null_design(chromosome), hsq), [(none, none, none.astype(bool))]
         for G in blocks:
             parts.append(scan.lod(G))
             self.progress.advance(G.shape[1] * len(phenotypes))
@@ -171,7 +187,7 @@ def genotype_blocks(genoprobs: Genoprobs, stretch: list[str], batch: Batch,
                     rows: np.ndarray | slice) -> Iterator[np.ndarray]:
     """Genotype columns as they enter the model, (k, b, n) for b positions at a time: without the first, interactions last.
 
-    `stretch` is one chromosome, or several that fit into one block; `rows` are those of the batch's individuals in genoprobs.
+    `stretch` is one chromosome, or several small ones, which are one block; `rows` are those of the batch's individuals in genoprobs.
     """
     n, columns = len(batch.ids), genotype_columns(genoprobs, stretch[0])
     interactions = [] if batch.intcovar is None else list(batch.intcovar.to_numpy().T)
@@ -181,9 +197,6 @@ def genotype_blocks(genoprobs: Genoprobs, stretch: list[str], batch: Batch,
     blocks = [arrays] if len(arrays) > 1 else (
         [arrays[0][:, :, start:start + size]] for start in range(0, arrays[0].shape[2], size))
     for block in blocks:
-        if k == len(block) == 1:
-            yield block[0][rows, columns[0]].T[None]
-            continue
         G, start = np.empty((k, sum(part.shape[2] for part in block), n)), 0
         for part in block:
             here = slice(start, start := start + part.shape[2])

@@ -52,6 +52,7 @@ def test_results_hold_what_others_rely_on(uninterrupted):
     assert len(table) == sum(len(case["phenotypes"]) * len(case["estimates"]) for case in found["cases"])
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("cases_before", [0, 1, 4])
 def test_kill_minus_nine_loses_no_finished_case(uninterrupted, tmp_path, cases_before):
     out = tmp_path / "killed"

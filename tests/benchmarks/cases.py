@@ -98,7 +98,9 @@ def at_each_marker(inputs: Inputs, cores: int, reml: bool) -> Answers:
             return lmm.each_position(eigen, rotated.y, rotated.X, G[None], reml)
 
         blocks = list(run_over(fitted, range(0, markers.shape[1], MARKERS), cores))
-    hsq, loglik = (np.concatenate([getattr(block, name) for block in blocks]) for name in ("hsq", "loglik"))
+    hsq, loglik, certain = (np.concatenate([getattr(block, name) for block in blocks]) for name in ("hsq", "loglik", "certain"))
+    if not certain.all():
+        raise ArithmeticError(f"{np.sum(~certain)} markers were not found together")
     if not reml:
         _, null_loglik = lmm.estimate_hsq(rotated, reml=False).bounded
         return {"p": stats.chi2.sf(2.0 * (loglik - null_loglik), 1), "hsq": hsq}

@@ -47,3 +47,10 @@ def test_where_v_is_no_covariance_it_is_said():
     for rotated in both(problem.but(K=K)):
         with pytest.raises(ValueError, match="at hsq = 0.99 the covariance matrix is not positive definite"):
             lmm.least_squares(rotated, 0.99)
+
+
+def test_a_singular_kinship_is_refused_where_its_null_space_matters():
+    problem = simulated(n=20, p=1, rank=15)
+    rotated, = lmm.rotate(lmm.tridiagonal(problem.K), problem.y[:, None], problem.X)
+    with pytest.raises(ValueError, match="K is singular: .* take eigen_decomposition"):
+        lmm.fit(rotated)

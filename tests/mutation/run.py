@@ -29,9 +29,9 @@ COPIED = ["lmmbridge", "pyproject.toml", "tests/conftest.py", "tests/tolerances.
 #: Test files of each module, the most telling first; a mutant is killed by the first test that fails.
 CORE = ["test_closed_forms.py", "test_likelihood.py", "test_fit.py", "test_inference.py", "test_estimation.py"]
 TESTS = {
-    "rotation": [*CORE, "test_scan.py", "test_prediction.py"],
-    "least_squares": [*CORE, "test_scan.py", "test_prediction.py"],
-    "likelihood": [*CORE, "test_prediction.py"],
+    "rotation": [*CORE, "test_scan.py", "test_prediction.py", "test_tridiagonal.py"],
+    "least_squares": [*CORE, "test_scan.py", "test_prediction.py", "test_tridiagonal.py"],
+    "likelihood": [*CORE, "test_prediction.py", "test_tridiagonal.py"],
     "estimation": ["test_search.py", "test_fit.py", "test_inference.py", "test_estimation.py", "test_prediction.py"],
     "inference": ["test_fit.py", "test_inference.py", "test_estimation.py"],
     "fit": ["test_fit.py", "test_inference.py", "test_estimation.py"],
@@ -40,7 +40,7 @@ TESTS = {
     "blup": ["test_prediction.py"],
     "elimination": ["test_many.py", "test_gram_scan.py", "test_each_position.py"],
     "weight_basis": ["test_weight_basis.py", "test_many.py", "test_gram_scan.py"],
-    "tridiagonal": ["test_many.py"],
+    "tridiagonal": ["test_tridiagonal.py", "test_many.py"],
     "many": ["test_many.py", "test_each_position.py"],
     "gram_scan": ["test_gram_scan.py"],
     "each_position": ["test_each_position.py"],

@@ -199,6 +199,7 @@ class Counting(ThreadPoolExecutor):
         return super().submit(*arguments)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("how, cores, keep", [(signal.SIGKILL, "1", "lod"), (signal.SIGKILL, "processes", "lod"),
                                               (signal.SIGINT, "2", "above")])
 def test_a_run_that_is_killed_goes_on(tmp_path, how, cores, keep):

@@ -60,6 +60,7 @@ def variants(kinship):
     """Few phenotypes, which are scanned by their own covariance matrices, and many, by eigenvectors; interactions, weights."""
     few, many = scan_of(kinship, phenotypes=2), scan_of(kinship, phenotypes=60)
     yield few
+    yield scan_of(kinship, phenotypes=2, missing=False)
     yield many
     weights = pd.Series(np.linspace(0.5, 2.0, len(few["pheno"])), few["pheno"].index)
     yield few | {"intcovar": few["addcovar"], "weights": weights}

@@ -303,6 +303,7 @@ def test_maxima_are_distributed_as_those_of_qtl2(iron):
         assert stats.ks_2samp(ours[name], theirs[:, column]).pvalue > 1e-3
 
 
+@pytest.mark.alone
 def test_ctrl_c_ends_it_at_once(tmp_path):
     script = tmp_path / "permute.py"
     script.write_text("""

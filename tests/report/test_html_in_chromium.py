@@ -178,6 +178,7 @@ def test_hostile_names_do_no_harm(browser, results, tmp_path):
     page.get("about:blank")
 
 
+@pytest.mark.alone
 def test_five_thousand_cases(browser, results, tmp_path):
     """At most 20 seconds and 10 MB; filtering answers at once."""
     many = copy.deepcopy(results)

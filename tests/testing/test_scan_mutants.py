@@ -225,7 +225,7 @@ def threads_mixed(run_over):
     """The pieces come in another order where there are threads."""
     def faulty(function, items, cores):
         found = list(run_over(function, items, cores))
-        return found if cores == 1 or len({np.shape(one) for one in items}) > 1 else _turned(found)
+        return found if cores == 1 else _turned(found)
     return faulty
 
 
@@ -234,8 +234,10 @@ def pieces_mixed(run_over):
 
 
 def _turned(found):
-    """The LOD scores of the first piece in the place of those of others of the same size."""
-    return [found[0] if not hasattr(one, "lod") or one.lod.shape == found[0].lod.shape else one for one in found]
+    """What was found in the first piece in the place of that of others of the same size."""
+    def size(piece):
+        return [one.lod.shape for one in piece] if isinstance(piece, list) else getattr(piece, "shape", None)
+    return [found[0] if size(piece) == size(found[0]) else piece for piece in found]
 
 
 def other_criterion(estimates):
@@ -252,13 +254,13 @@ def hsq_lowered(given):
 
 def complete_alone(batches):
     """Only individuals with all phenotypes."""
-    return lambda self: batches(replace(self, pheno=self.pheno.where(self.pheno.notna().all(axis=1), axis=0)))
+    return lambda self, part=False: batches(replace(self, pheno=self.pheno.where(self.pheno.notna().all(axis=1), axis=0)))
 
 
 def interactions_alone(blocks):
-    def faulty(genoprobs, chromosome, batch, rows):
-        k = len(scanner.genotype_columns(genoprobs, chromosome))
-        for G in blocks(genoprobs, chromosome, batch, rows):
+    def faulty(genoprobs, stretch, batch, rows):
+        k = len(scanner.genotype_columns(genoprobs, stretch[0]))
+        for G in blocks(genoprobs, stretch, batch, rows):
             yield G if batch.intcovar is None else G[k:]
     return faulty
 
