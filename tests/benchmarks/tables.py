@@ -15,7 +15,7 @@ from lmmbridge.files import write_atomically
 
 HERE = Path(__file__).parent
 #: Of the agreement: what the numbers are called, and how they are written.
-AGREEMENT = {"lod": ("max. ΔLOD", ".0e"), "hsq": ("max. Δhsq", ".0e"), "p_digits": ("least digits of p", ".1f"),
+AGREEMENT = {"lod": ("max. ΔLOD", ".0e"), "hsq": ("max. Δhsq", ".0e"), "p_digits": ("digits of p", ".1f"),
              "lod_missing": ("LOD missing on one side only", "d"), "hsq_missing": ("hsq missing on one side only", "d"),
              "p_missing": ("p missing on one side only", "d")}
 
@@ -102,6 +102,19 @@ def seconds(value: float | None) -> str:
     return f"{value * 1e3:.3g} ms" if value < 1.0 else f"{value:.3g} s" if value < 1000.0 else f"{value:,.0f} s"
 
 
+def spread(runs: list[float]) -> str:
+    """The least and the most of some runs, for behind their median."""
+    return f" ({seconds(min(runs))} to {seconds(max(runs))})" if len(runs) > 1 else ""
+
+
+def summary(rows: list[Row]) -> str:
+    """How many bars are reached, and which are not."""
+    judged = [row for row in rows if row.reached != "?"]
+    missed = [f"`{row.case}`" + (f" beside {row.peer} ({row.ratio:.3g}× for {row.bar['ratio']:g}×)" if row.ratio is not None else "")
+              for row in judged if row.reached == "no"]
+    return f"{len(judged) - len(missed)} of {len(judged)} bars are reached" + (f"; not those of {', '.join(missed)}." if missed else ".")
+
+
 def bar_text(bar: Mapping[str, Any]) -> str:
     parts = [f"≥ {bar['ratio']:g}×"] if "ratio" in bar else []
     parts += [f"≤ {bar['seconds']:g} s"] if "seconds" in bar else []
@@ -127,7 +140,7 @@ def write(out: Path, rows: Iterable[Row], **page: Any) -> None:
     write_atomically(out / "results.csv", pd.json_normalize(dicts, sep="_").to_csv(index=False))
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), trim_blocks=True, lstrip_blocks=True,
                                      undefined=jinja2.StrictUndefined, autoescape=False)
-    environment.filters |= {"seconds": seconds, "bar": bar_text, "agreement": agreement_text, "memory": memory_text}
+    environment.filters |= {"seconds": seconds, "spread": spread, "bar": bar_text, "agreement": agreement_text, "memory": memory_text}
     fits = [row for row in rows if row.case.startswith("fit-")]
-    text = environment.get_template("page.md.j2").render(rows=rows, fits=fits, **page)
+    text = environment.get_template("page.md.j2").render(rows=rows, fits=fits, summary=summary(rows), **page)
     write_atomically(out / "README.md", text)
