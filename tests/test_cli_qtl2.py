@@ -295,6 +295,13 @@ def refused(done, sentence: str) -> None:
     assert len(said) == 1 and said[0].startswith("lmmbridge: ") and sentence in said[0], done.output
 
 
+def test_names_may_be_given_one_by_one(folder, tmp_path):
+    arguments = ("scan", "--cross", folder / "iron.zip", "--probs", folder / "probs.nc", "--kinship", "none")
+    done = invoked(*arguments, "--out", tmp_path / "out", "--pheno", "spleen", "--pheno", "liver")
+    assert done.exit_code == 0
+    assert list(pd.read_csv(tmp_path / "out" / "lod.csv").columns)[-2:] == ["spleen", "liver"]
+
+
 def test_bad_input_to_herit(folder, tmp_path):
     cross = ("--cross", folder / "iron.zip")
     (tmp_path / "there.csv").write_text("")

@@ -14,13 +14,20 @@ FORMATS = ("svg", "png", "pdf")
 #: Probability of a wrong genotype, where the user names none: that of R/qtl2's calc_genoprob.
 ERROR_PROB = 1e-4
 
+
+
+def joined(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> str | None:
+    """A list of names that was given in several parts, `--covar sex --covar age`, as one."""
+    return ",".join(given) if given else None
+
+
 _MODEL = (
-    click.option("--covar", help="Additive covariates: names of the cross's covariates, separated by commas. Text of "
+    click.option("--covar", multiple=True, callback=joined, help="Additive covariates: names of the cross's covariates, separated by commas. Text of "
                  "two values becomes 0 and 1, of more an indicator for each."),
     click.option("--weights", type=FILE, help="Weights, 1/variance of each individual's residual: CSV, ID in column "
                  "one."),
     click.option("--ml", is_flag=True, help="Estimate hsq by ML. Default: REML."),
-    click.option("--pheno", help="Phenotypes, separated by commas. Default: all of the cross."),
+    click.option("--pheno", multiple=True, callback=joined, help="Phenotypes, separated by commas. Default: all of the cross."),
     click.option("--error-prob", type=float, default=None, help="Probability of a wrong genotype. "
                  f"[default: {ERROR_PROB:g}]"),
     click.option("--cores", type=click.IntRange(min=0), default=1, show_default=True, help="0 is all but one."),

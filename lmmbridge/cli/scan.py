@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lmmbridge import InputError
-from lmmbridge.cli.options import FORMATS, FILE, names_in, say
+from lmmbridge.cli.options import FILE, FORMATS, joined, names_in, say
 from lmmbridge.cli.scan_inputs import PLACE, scan_inputs, scan_options, workers
 from lmmbridge.files import check_new_folder, new_folder
 from lmmbridge.progress import track
@@ -33,7 +33,7 @@ Effects = dict[tuple[str, str], tuple[pd.DataFrame, pd.DataFrame]]
 @scan_options
 @click.option("--hsq", metavar="each|NUMBER", help="Estimate hsq again at each position (with --ml), or use this "
               "value. Default: estimate it under the null model.")
-@click.option("--effects", metavar="CHR,...", help="Effects of the genotypes along these chromosomes, too.")
+@click.option("--effects", multiple=True, callback=joined, metavar="CHR,...", help="Effects of the genotypes along these chromosomes, too.")
 @click.option("--plot-format", type=click.Choice(FORMATS), default=FORMATS[0], show_default=True)
 def scan(out, kinship, ml, cores, dask, hsq, effects, plot_format, **given) -> None:
     """Genome scan of a cross with a single-QTL model.

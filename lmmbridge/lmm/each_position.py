@@ -55,21 +55,40 @@ def each_position(eigen: Eigen, y: np.ndarray, X: np.ndarray, G: np.ndarray, rem
     X : ndarray, shape (n, c)
         Covariates, rotated, of full column rank.
     G : ndarray, shape (k, b, n)
-        Genotype columns, rotated.
+        k genotype columns of b positions, rotated: ``G @ eigen.vectors``, after multiplication by W½ where there are weights.
     reml : bool, default True
     logdet_XtX : ndarray, shape (b,), optional
         log|X'X| of covariates and genotype columns, neither weighted nor rotated: a constant of REML*. Default: it is found, where
         the decomposition has no weights.
 
+    Returns
+    -------
+    EachPosition
+
     Raises
     ------
     ValueError
-        If `logdet_XtX` is needed and not given.
+        If `logdet_XtX` is needed and not given, or the last axis of G is not that of individuals.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lmmbridge import lmm
+    >>> rng = np.random.default_rng(1)
+    >>> markers = rng.binomial(2, 0.4, size=(200, 50)).astype(float)        # individuals × markers
+    >>> y = markers[:, 7] + rng.normal(size=200)
+    >>> eigen = lmm.eigen_decomposition(np.cov(markers))
+    >>> rotated, = lmm.rotate(eigen, y[:, None], np.ones((200, 1)))
+    >>> found = lmm.each_position(eigen, rotated.y, rotated.X, (markers.T @ eigen.vectors)[None])
+    >>> int(np.argmax(np.abs(found.beta[0] / found.standard_error[0]))), bool(found.certain.all())
+    (7, True)
 
     References
     ----------
     Zhou X, Stephens M (2012) Genome-wide efficient mixed-model analysis for association studies. Nature Genetics 44:821-824.
     """
+    if G.ndim != 3 or G.shape[2] != len(y):
+        raise ValueError(f"G has the shape {G.shape}: give k genotype columns of b positions for {len(y)} individuals, (k, b, n)")
     k, b, n = G.shape
     c, p = X.shape[1], X.shape[1] + k
     if reml and eigen.weights is not None and logdet_XtX is None:

@@ -85,6 +85,12 @@ def tridiagonal(kinship: np.ndarray, weights: np.ndarray | None = None) -> Tridi
         K, symmetric.
     weights : ndarray, shape (n,), optional
         Positive, 1/variance. Default: all 1.
+
+    Returns
+    -------
+    Tridiagonal
+        Takes the place of an `Eigen` in `rotate` and all that follows; but where K is singular its null space matters, which shows
+        in eigenvectors only, so that `estimate_hsq` and `fit` refuse it.
     """
     if weights is not None:
         root = np.sqrt(weights)

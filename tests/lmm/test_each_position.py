@@ -1,4 +1,7 @@
 """h at each position, all together, against each position's own fit."""
+import doctest
+import importlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -48,6 +51,19 @@ def test_each_as_alone_whatever_the_problem(problem, k, seed, reml, tolerance):
 def test_well_posed_positions_are_all_found(k, weighted, reml, tolerance):
     problem = simulated(n=60, p=2, weighted=weighted)
     assert_as_alone(problem, np.random.default_rng(2).binomial(2, 0.4, size=(k, 60, 60)).astype(float), reml, tolerance, 0.95)
+
+
+def test_the_example_in_the_docstring():
+    module = importlib.import_module("lmmbridge.lmm.each_position")     # lmm.each_position is the function
+    found = doctest.testmod(module)
+    assert found.attempted > 0 and found.failed == 0
+
+
+@pytest.mark.parametrize("shape", [(4, 30), (30, 4, 2), (1, 30, 4)])
+def test_axes_in_another_order_are_refused(shape):
+    rotated = simulated(n=30, p=2).rotated()
+    with pytest.raises(ValueError, match="give k genotype columns of b positions for 30 individuals"):
+        lmm.each_position(rotated.eigen, rotated.y, rotated.X, np.ones(shape))
 
 
 @CRITERIA
