@@ -60,12 +60,12 @@ def least_squares(rotated: Rotated, hsq: float) -> WeightedFit:
     ValueError
         If V is not positive definite at this hsq (some d ≤ 0).
     """
-    scaled, d = rotated.eigen.whitened(hsq, np.column_stack([rotated.X, rotated.y]))
+    scaled_X, d = rotated.eigen.whitened(hsq, rotated.X)
     if not np.min(d) > 0.0:
         raise ValueError(f"at hsq = {hsq!r} the covariance matrix is not positive definite "
                          f"(smallest eigenvalue {hsq * rotated.eigen.values[0] + 1.0 - hsq:.3g})")
-    scaled_y = scaled[:, -1]
-    basis, R = np.linalg.qr(scaled[:, :-1])
+    scaled_y = rotated.eigen.whitened(hsq, rotated.y[:, None])[0][:, 0]
+    basis, R = np.linalg.qr(scaled_X)
     coordinates = basis.T @ scaled_y
     residuals = scaled_y - basis @ coordinates
     beta = linalg.solve_triangular(R, coordinates, check_finite=False)

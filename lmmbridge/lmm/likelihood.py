@@ -8,7 +8,7 @@ r"""Step 4: the log likelihood of h, profiled over β and σ², with every const
 With A the derivative of V, whitened from both sides (diag(a), a = (λ−1)/d, in the eigenvectors' coordinates), r the weighted
 residuals, B an orthonormal basis of D^−½X and H = BB':
 
-    Q' = −r'Ar          (log|V|)' = tr A = Σ a     (log|X'V⁻¹X|)' = −tr(AH) = −tr(B'AB)
+    Q' = −r'Ar          (log|V|)' = tr A = Σ a     (log|X'V⁻¹X|)' = −tr(AH)
     Q'' = 2 (Ar)'(I−H)(Ar)                         (log|V| + log|X'V⁻¹X|)'' = −tr[(I−H)A(I−H)A]
                                                                           = −Σ a² + 2|AB|² − |B'AB|²
 """
@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from lmmbridge.lmm.least_squares import WeightedFit
-from lmmbridge.lmm.rotation import Rotated
+from lmmbridge.lmm.rotation import Rotated, relative_slopes
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 
@@ -40,18 +40,15 @@ def loglik(rotated: Rotated, fit: WeightedFit, reml: bool) -> float:
 def score(rotated: Rotated, fit: WeightedFit, reml: bool) -> float:
     """First derivative of the log likelihood in hsq."""
     df = degrees_of_freedom(rotated, reml)
-    slope = rotated.eigen.slope(fit.hsq, np.column_stack([fit.residuals, fit.basis]))
-    rss_1 = -float(fit.residuals @ slope[:, 0])
-    logdet_1 = float(np.sum(_relative_slopes(rotated, fit)))
-    if reml:
-        logdet_1 -= float(np.sum(fit.basis * slope[:, 1:]))
+    rss_1 = -rotated.eigen.along(fit.hsq, fit.residuals)
+    logdet_1 = rotated.eigen.trace_outside(fit.hsq, fit.basis if reml else fit.basis[:, :0])
     return -0.5 * (df * rss_1 / fit.rss + logdet_1)
 
 
 def curvature(rotated: Rotated, fit: WeightedFit, reml: bool) -> float:
     """Second derivative of the log likelihood in hsq."""
     df = degrees_of_freedom(rotated, reml)
-    a = _relative_slopes(rotated, fit)
+    a = relative_slopes(rotated.eigen.values, fit.hsq)
     slope = rotated.eigen.slope(fit.hsq, np.column_stack([fit.residuals, fit.basis]))
     ar, aB = slope[:, 0], slope[:, 1:]
     along = fit.basis.T @ ar
@@ -61,9 +58,3 @@ def curvature(rotated: Rotated, fit: WeightedFit, reml: bool) -> float:
     if reml:
         logdet_2 += 2.0 * float(np.sum(aB**2)) - float(np.sum((fit.basis.T @ aB) ** 2))
     return -0.5 * (df * (rss_2 / fit.rss - (rss_1 / fit.rss) ** 2) + logdet_2)
-
-
-def _relative_slopes(rotated: Rotated, fit: WeightedFit) -> np.ndarray:
-    """a = (λ−1)/(hλ + 1 − h), (n,): the eigenvalues of A."""
-    values = rotated.eigen.values
-    return (values - 1.0) / (fit.hsq * values + (1.0 - fit.hsq))

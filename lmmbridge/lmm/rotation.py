@@ -53,7 +53,15 @@ class Eigen:
 
     def slope(self, hsq: float, Z: np.ndarray) -> np.ndarray:
         """The derivative of V in h, whitened from both sides, times Z (n, m): diag(a) Z, a = (λ−1)/d."""
-        return ((self.values - 1.0) / (hsq * self.values + (1.0 - hsq)))[:, None] * Z
+        return relative_slopes(self.values, hsq)[:, None] * Z
+
+    def along(self, hsq: float, r: np.ndarray) -> float:
+        """r'Ar, A being what `slope` multiplies by."""
+        return float(relative_slopes(self.values, hsq) @ r**2)
+
+    def trace_outside(self, hsq: float, basis: np.ndarray) -> float:
+        """tr[(I − BB')A], for B (n, p) with orthonormal columns."""
+        return float(np.sum(relative_slopes(self.values, hsq) * (1.0 - np.sum(basis**2, axis=1))))
 
     @cached_property
     def weight_basis(self) -> WeightBasis:
@@ -102,6 +110,11 @@ def eigen_decomposition(kinship: np.ndarray, weights: np.ndarray | None = None) 
         kinship = root[:, None] * kinship * root
     values, vectors = np.linalg.eigh(kinship)       # lets other threads run, which scipy's does not
     return Eigen(zeros_to_rounding(values), vectors, weights)
+
+
+def relative_slopes(values: np.ndarray, hsq: float) -> np.ndarray:
+    """a = (λ−1)/(hλ + 1 − h), (n,): the derivatives of log d."""
+    return (values - 1.0) / (hsq * values + (1.0 - hsq))
 
 
 def zero_of(values: np.ndarray) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import linalg, special
 from scipy.linalg import blas, lapack
 
-from lmmbridge.lmm.rotation import zero_of, zeros_to_rounding
+from lmmbridge.lmm.rotation import relative_slopes, zero_of, zeros_to_rounding
 from lmmbridge.lmm.weight_basis import condition
 
 
@@ -71,6 +71,14 @@ class Tridiagonal:
         upper = np.stack([np.insert(below, 0, 0.0), np.ones(len(d))])
         back = linalg.solve_banded((0, 1), upper, Z / np.sqrt(d)[:, None], check_finite=False)
         return self.whitened(hsq, _times_change(self.diagonal, self.beside, back))[0]
+
+    def along(self, hsq: float, r: np.ndarray) -> float:
+        """As of `Eigen`."""
+        return float(r @ self.slope(hsq, r[:, None])[:, 0])
+
+    def trace_outside(self, hsq: float, basis: np.ndarray) -> float:
+        """As of `Eigen`."""
+        return float(np.sum(relative_slopes(self.values, hsq)) - np.sum(basis * self.slope(hsq, basis)))
 
     def _factors(self, hsq: float) -> tuple[np.ndarray, np.ndarray, int]:
         return lapack.dpttrf(hsq * self.diagonal + (1.0 - hsq), hsq * self.beside)
