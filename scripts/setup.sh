@@ -14,8 +14,8 @@ fail() { printf '[set-up] %s\n' "$*" >&2; exit 1; }
 
 PYTHON_PACKAGES="python3-venv python3-setuptools python3-wheel python3-pip python3-numpy python3-scipy
     python3-pandas python3-xarray python3-rpy2 python3-click python3-rich python3-jinja2 python3-matplotlib
-    python3-yaml python3-threadpoolctl python3-pytest python3-pytest-xdist python3-hypothesis python3-fastjsonschema python3-psutil python3-mpmath
-    python3-gmpy2 libopenblas0-pthread r-base-core"
+    python3-yaml python3-threadpoolctl python3-pytest python3-pytest-xdist python3-hypothesis python3-fastjsonschema
+    python3-psutil python3-mpmath python3-gmpy2 libopenblas0-pthread r-base-core"
 R_PACKAGES="r-base-dev r-cran-nlme r-cran-testthat r-cran-rcpp r-cran-rcppeigen r-cran-yaml
     r-cran-jsonlite r-cran-data.table r-cran-rsqlite r-cran-ncdf4 r-cran-reticulate"
 

@@ -15,15 +15,14 @@ FORMATS = ("svg", "png", "pdf")
 ERROR_PROB = 1e-4
 
 
-
 def joined(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> str | None:
     """A list of names that was given in several parts, `--covar sex --covar age`, as one."""
     return ",".join(given) if given else None
 
 
 _MODEL = (
-    click.option("--covar", multiple=True, callback=joined, help="Additive covariates: names of the cross's covariates, separated by commas. Text of "
-                 "two values becomes 0 and 1, of more an indicator for each."),
+    click.option("--covar", multiple=True, callback=joined, help="Additive covariates: names of the cross's covariates, separated "
+                 "by commas. Text of two values becomes 0 and 1, of more an indicator for each."),
     click.option("--weights", type=FILE, help="Weights, 1/variance of each individual's residual: CSV, ID in column "
                  "one."),
     click.option("--ml", is_flag=True, help="Estimate hsq by ML. Default: REML."),

@@ -33,7 +33,8 @@ Effects = dict[tuple[str, str], tuple[pd.DataFrame, pd.DataFrame]]
 @scan_options
 @click.option("--hsq", metavar="each|NUMBER", help="Estimate hsq again at each position (with --ml), or use this "
               "value. Default: estimate it under the null model.")
-@click.option("--effects", multiple=True, callback=joined, metavar="CHR,...", help="Effects of the genotypes along these chromosomes, too.")
+@click.option("--effects", multiple=True, callback=joined, metavar="CHR,...", help="Effects of the genotypes along these "
+              "chromosomes, too.")
 @click.option("--plot-format", type=click.Choice(FORMATS), default=FORMATS[0], show_default=True)
 def scan(out, kinship, ml, cores, dask, hsq, effects, plot_format, **given) -> None:
     """Genome scan of a cross with a single-QTL model.

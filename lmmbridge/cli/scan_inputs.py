@@ -40,7 +40,8 @@ _INPUTS = (
     click.option("--kinship", default="loco", show_default=True, metavar="none|overall|loco|FILE", help="No polygenic "
                  "effect; kinship from all chromosomes; from all but the one that is scanned; or from a .nc, GRM, .rel, "
                  "GEMMA or CSV file."),
-    click.option("--intcovar", multiple=True, callback=joined, help="Covariates that interact with the QTL: names, separated by commas."),
+    click.option("--intcovar", multiple=True, callback=joined, help="Covariates that interact with the QTL: names, separated by "
+                 "commas."),
     click.option("--no-xcovar", is_flag=True, help="Leave out the covariates (sex, cross direction) that the null model "
                  "of the X chromosome has otherwise."),
     model_options,

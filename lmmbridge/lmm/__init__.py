@@ -20,7 +20,7 @@ from lmmbridge.lmm.rotation import Eigen, Rotated, eigen_decomposition, rotate
 from lmmbridge.lmm.tridiagonal import Tridiagonal, tridiagonal
 
 __all__ = [
-    "EachPosition", "Eigen", "LmmFit", "Maximum", "Rotated", "Tridiagonal", "WeightedFit", "curvature", "degrees_of_freedom", "each_position",
-    "eigen_decomposition", "estimate_hsq", "estimate_hsq_of_many", "fit", "least_squares", "loglik", "profile_interval", "rotate",
-    "score", "search_end", "standard_error", "tridiagonal", "unbounded",
+    "EachPosition", "Eigen", "LmmFit", "Maximum", "Rotated", "Tridiagonal", "WeightedFit", "curvature", "degrees_of_freedom",
+    "each_position", "eigen_decomposition", "estimate_hsq", "estimate_hsq_of_many", "fit", "least_squares", "loglik",
+    "profile_interval", "rotate", "score", "search_end", "standard_error", "tridiagonal", "unbounded",
 ]

@@ -254,7 +254,7 @@ def hsq_lowered(given):
 
 def complete_alone(batches):
     """Only individuals with all phenotypes."""
-    return lambda self, part=False: batches(replace(self, pheno=self.pheno.where(self.pheno.notna().all(axis=1), axis=0)))
+    return lambda self, *part: batches(replace(self, pheno=self.pheno.where(self.pheno.notna().all(axis=1), axis=0)), *part)
 
 
 def interactions_alone(blocks):
